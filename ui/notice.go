@@ -1,0 +1,150 @@
+package ui
+
+// Notice is the message at the head of a page: what was wrong with the form
+// just posted, or what has happened. The zero value is no message.
+//
+// Any Notice may stand on any page that has one; its text fits the page, and
+// it is tied to the fields it is about where the page has them.
+type Notice uint8
+
+// The messages. "Nothing was used" means that the code typed still serves.
+const (
+	NoticeNone Notice = iota
+
+	// NoticeRefused is the one answer to an unknown identifier, a wrong code,
+	// a wrong PIN and a locked key alike.
+	NoticeRefused
+	// NoticeCodeUsed: this code has already been used. To be shown only to
+	// somebody whose PIN was right, for it tells that the code was.
+	NoticeCodeUsed
+
+	// NoticeIdentifierLooksLikePasscode: digits stand in the identifier's
+	// field; they are not shown again. Nothing was used.
+	NoticeIdentifierLooksLikePasscode
+	// NoticeIdentifierMissing: the identifier is empty. Nothing was used.
+	NoticeIdentifierMissing
+	// NoticeIdentifierMalformed: no identifier looks like this. Nothing was
+	// used.
+	NoticeIdentifierMalformed
+
+	// NoticePasscodeMissing: the PASSCODE or the code is empty.
+	NoticePasscodeMissing
+	// NoticePasscodeNotDigits: it holds something other than digits and
+	// spaces. Nothing was used.
+	NoticePasscodeNotDigits
+	// NoticePasscodeTooShort: it has too few digits. Nothing was used.
+	NoticePasscodeTooShort
+	// NoticePasscodeTooLong: it has too many digits. Nothing was used.
+	NoticePasscodeTooLong
+
+	// NoticeSessionEnded: the session is over, by its age or by rest.
+	NoticeSessionEnded
+	// NoticeLoggedOut: the person has logged out.
+	NoticeLoggedOut
+	// NoticeChallengeExpired: the steps of the login took too long.
+	NoticeChallengeExpired
+	// NoticeNextCodeWrong: the digits were not the next code of the key, and
+	// the login starts again.
+	NoticeNextCodeWrong
+	// NoticeKeyInService: the key has just been put into service.
+	NoticeKeyInService
+
+	// NoticePINMissing: one of the two PIN fields is empty.
+	NoticePINMissing
+	// NoticePINMismatch: the two PINs differ.
+	NoticePINMismatch
+	// NoticePINNotDigits: the PIN holds something other than digits.
+	NoticePINNotDigits
+	// NoticePINTooShort: fewer digits than NewPIN.Min.
+	NoticePINTooShort
+	// NoticePINTooLong: more digits than NewPIN.Max.
+	NoticePINTooLong
+	// NoticePINRepeated: a digit or a group repeated (0000, 1212).
+	NoticePINRepeated
+	// NoticePINSequence: digits in a row (1234, 9876) or on the keypad (2580).
+	NoticePINSequence
+	// NoticePINDate: a date or a year.
+	NoticePINDate
+	// NoticePINCommon: one of the commonest PINs.
+	NoticePINCommon
+	// NoticePINFromSerial: a part of the key's number.
+	NoticePINFromSerial
+	// NoticePINFromCode: a part of the code just typed.
+	NoticePINFromCode
+)
+
+// tone is the kind of box that a notice is shown in.
+type tone string
+
+const (
+	toneError   tone = "error"   // the form must be corrected; "Error:" in the title
+	toneInfo    tone = "info"    // nobody's mistake
+	toneSuccess tone = "success" // done
+)
+
+// noticeFacts is what a notice is apart from its texts.
+type noticeFacts struct {
+	name   string
+	tone   tone
+	fields []string // that must be corrected, on pages that have them
+}
+
+var (
+	onIdentifier = []string{FieldIdentifier}
+	onCode       = []string{FieldPasscode, FieldCode}
+	onPIN        = []string{FieldPIN}
+)
+
+var notices = [...]noticeFacts{
+	NoticeNone:                        {},
+	NoticeRefused:                     {"refused", toneError, []string{FieldIdentifier, FieldPasscode, FieldCode}},
+	NoticeCodeUsed:                    {"codeUsed", toneError, onCode},
+	NoticeIdentifierLooksLikePasscode: {"identifierLooksLikePasscode", toneError, onIdentifier},
+	NoticeIdentifierMissing:           {"identifierMissing", toneError, onIdentifier},
+	NoticeIdentifierMalformed:         {"identifierMalformed", toneError, onIdentifier},
+	NoticePasscodeMissing:             {"passcodeMissing", toneError, onCode},
+	NoticePasscodeNotDigits:           {"passcodeNotDigits", toneError, onCode},
+	NoticePasscodeTooShort:            {"passcodeTooShort", toneError, onCode},
+	NoticePasscodeTooLong:             {"passcodeTooLong", toneError, onCode},
+	NoticeSessionEnded:                {"sessionEnded", toneInfo, nil},
+	NoticeLoggedOut:                   {"loggedOut", toneSuccess, nil},
+	NoticeChallengeExpired:            {"challengeExpired", toneInfo, nil},
+	NoticeNextCodeWrong:               {"nextCodeWrong", toneError, onCode},
+	NoticeKeyInService:                {"keyInService", toneSuccess, nil},
+	NoticePINMissing:                  {"pinMissing", toneError, []string{FieldPIN, FieldPINAgain}},
+	NoticePINMismatch:                 {"pinMismatch", toneError, []string{FieldPIN, FieldPINAgain}},
+	NoticePINNotDigits:                {"pinNotDigits", toneError, onPIN},
+	NoticePINTooShort:                 {"pinTooShort", toneError, onPIN},
+	NoticePINTooLong:                  {"pinTooLong", toneError, onPIN},
+	NoticePINRepeated:                 {"pinRepeated", toneError, onPIN},
+	NoticePINSequence:                 {"pinSequence", toneError, onPIN},
+	NoticePINDate:                     {"pinDate", toneError, onPIN},
+	NoticePINCommon:                   {"pinCommon", toneError, onPIN},
+	NoticePINFromSerial:               {"pinFromSerial", toneError, onPIN},
+	NoticePINFromCode:                 {"pinFromCode", toneError, onPIN},
+}
+
+// Notices lists every notice but NoticeNone.
+func Notices() []Notice {
+	list := make([]Notice, 0, len(notices)-1)
+	for n := NoticeNone + 1; n.valid(); n++ {
+		list = append(list, n)
+	}
+	return list
+}
+
+// String is the name of the notice in the text files.
+func (n Notice) String() string {
+	switch {
+	case n == NoticeNone:
+		return "none"
+	case !n.valid():
+		return "invalid"
+	}
+	return notices[n].name
+}
+
+// IsError reports whether the notice asks to correct what was typed.
+func (n Notice) IsError() bool { return n.valid() && notices[n].tone == toneError }
+
+func (n Notice) valid() bool { return int(n) < len(notices) }

@@ -1,0 +1,23 @@
+package ui
+
+// The paths that the pages' forms post to and their links lead to.
+const (
+	PathPortal      = "/"
+	PathLogin       = "/.sesame/login"
+	PathPIN         = "/.sesame/pin"
+	PathSynchronise = "/.sesame/synchronise"
+	PathNextCode    = "/.sesame/next-code"
+	PathLogout      = "/.sesame/logout"
+	PathAssistance  = "/.sesame/assistance"
+)
+
+// The names of the forms' fields.
+const (
+	FieldIdentifier = "identifier" // Login
+	FieldPasscode   = "passcode"   // Login, Synchronise
+	FieldPIN        = "pin"        // NewPIN
+	FieldPINAgain   = "pin_again"  // NewPIN
+	FieldCode       = "code"       // NextCode
+	FieldCSRF       = "csrf"       // every form
+	FieldTarget     = "target"     // Login
+)
