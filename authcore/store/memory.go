@@ -1,10 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"iter"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,7 +38,7 @@ type memory struct {
 }
 
 // An item is never changed: that two are the same pointer means that the entry
-// was not touched in between.
+// was not touched in between. Nil stands for an absent entry.
 type item struct {
 	value   []byte
 	expires time.Time
@@ -54,12 +54,9 @@ func (m *memory) View(ctx context.Context, fn func(Reader) error) error {
 		return ErrClosed
 	}
 	defer m.users.Leave()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	r := &memoryReader{ctx: ctx, root: m.root.Load()}
-	defer func() { r.over = true }()
-	return firstError(fn(r), r.failed)
+	root := m.root.Load()
+	get := func(key string) ([]byte, error) { return root.get(key).read() }
+	return RunView(ctx, get, root.scan, fn)
 }
 
 func (m *memory) Update(ctx context.Context, fn func(Writer) error) error {
@@ -68,61 +65,56 @@ func (m *memory) Update(ctx context.Context, fn func(Writer) error) error {
 	}
 	defer m.users.Leave()
 	for range memoryRuns {
-		if err := ctx.Err(); err != nil {
+		root, read := m.root.Load(), map[string]*item{}
+		get := func(key string) ([]byte, error) {
+			read[key] = root.get(key)
+			return read[key].read()
+		}
+		writes, err := RunUpdate(ctx, get, fn)
+		if err != nil {
 			return err
 		}
-		done, err := m.run(ctx, fn)
-		if done || err != nil {
-			return err
+		if m.apply(read, writes) {
+			return nil
 		}
 		runtime.Gosched()
 	}
 	return ErrBusy
 }
 
-// run runs fn once and reports whether its writes took effect.
-func (m *memory) run(ctx context.Context, fn func(Writer) error) (done bool, err error) {
-	w := &memoryWriter{root: m.root.Load(), read: map[string]*item{}, written: map[string]*item{}}
-	defer func() { w.over = true }()
-	if err := firstError(fn(w), w.failed); err != nil {
-		return false, err
+// apply commits the writes, unless an entry that was read has changed since.
+func (m *memory) apply(read map[string]*item, writes map[string]Write) bool {
+	if len(writes) == 0 {
+		return true
 	}
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	return len(w.written) == 0 || m.apply(w), nil
-}
-
-// apply commits w, unless an entry that it read has changed since.
-func (m *memory) apply(w *memoryWriter) bool {
 	m.commit.Lock()
 	defer m.commit.Unlock()
 	root := m.root.Load()
-	for key, it := range w.read {
+	for key, it := range read {
 		if root.get(key) != it {
 			return false
 		}
 	}
-	for key, it := range w.written {
-		root = m.set(root, key, it)
+	for key, w := range writes {
+		root = m.set(root, key, w)
 	}
 	m.root.Store(m.sweep(root))
 	return true
 }
 
-// set returns root with the item of key set, or removed if it is nil.
-func (m *memory) set(root *tree, key string, it *item) *tree {
+// set returns root after the write of key.
+func (m *memory) set(root *tree, key string, w Write) *tree {
 	had := root.get(key) != nil
 	switch {
-	case it == nil && had:
+	case w.Delete && !had:
+		return root
+	case w.Delete:
 		m.size--
 		return root.remove(key)
-	case it == nil:
-		return root
 	case !had:
 		m.size++
 	}
-	return root.put(key, it)
+	return root.put(key, &item{value: w.Value, expires: w.Expires})
 }
 
 // sweep removes the expired entries once there were as many commits as the
@@ -141,114 +133,26 @@ func (m *memory) sweep(root *tree) *tree {
 		return true
 	})
 	for _, key := range old {
-		root = m.set(root, key, nil)
+		root = m.set(root, key, Write{Delete: true})
 	}
 	m.due = m.size
 	return root
 }
 
-type memoryReader struct {
-	ctx    context.Context
-	root   *tree
-	failed error
-	over   bool
-}
-
-func (r *memoryReader) Get(key string) ([]byte, error) {
-	if r.over {
-		return nil, ErrClosed
-	}
-	if err := CheckKey(key); err != nil {
-		r.failed = firstError(r.failed, err)
-		return nil, err
-	}
-	return r.root.get(key).read()
-}
-
-func (r *memoryReader) Scan(prefix string) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		if r.over {
-			yield(Entry{}, ErrClosed)
-			return
-		}
-		r.root.ascend(prefix, func(key string, it *item) bool {
-			if !strings.HasPrefix(key, prefix) {
-				return false
-			}
-			if err := r.ctx.Err(); err != nil {
-				r.failed = firstError(r.failed, err)
-				yield(Entry{}, err)
-				return false
-			}
-			return yield(Entry{Key: key, Value: it.copy()}, nil)
-		})
-	}
-}
-
-type memoryWriter struct {
-	root    *tree
-	read    map[string]*item // as found in root; nil for an absent one
-	written map[string]*item // nil for a deletion
-	limits  Limits
-	failed  error
-	over    bool
-}
-
-// begin says whether an operation may go on, given what limits think of it.
-func (w *memoryWriter) begin(limit error) error {
-	if w.over {
-		return ErrClosed
-	}
-	w.failed = firstError(w.failed, limit)
-	return limit
-}
-
-func (w *memoryWriter) Get(key string) ([]byte, error) {
-	if err := w.begin(w.limits.Read(key)); err != nil {
-		return nil, err
-	}
-	if it, ok := w.written[key]; ok {
-		return it.read()
-	}
-	it := w.root.get(key)
-	w.read[key] = it
-	return it.read()
-}
-
-func (w *memoryWriter) Put(key string, value []byte, expires time.Time) error {
-	if err := w.begin(w.limits.Write(key, len(value))); err != nil {
-		return err
-	}
-	w.written[key] = &item{value: slices.Clone(value), expires: expires}
-	return nil
-}
-
-func (w *memoryWriter) Delete(key string) error {
-	if err := w.begin(w.limits.Write(key, 0)); err != nil {
-		return err
-	}
-	w.written[key] = nil
-	return nil
-}
-
-// read returns what Get answers for it; nil stands for an absent entry.
+// read returns what Get answers, a copy of the value.
 func (it *item) read() ([]byte, error) {
 	if it == nil {
 		return nil, ErrNotFound
 	}
-	return it.copy(), nil
+	return bytes.Clone(it.value), nil
 }
 
-// copy returns the value as the caller's own, never nil.
-func (it *item) copy() []byte {
-	return append([]byte{}, it.value...)
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
+// scan yields copies of the entries whose keys begin with prefix.
+func (t *tree) scan(prefix string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		t.ascend(prefix, func(key string, it *item) bool {
+			return strings.HasPrefix(key, prefix) &&
+				yield(Entry{Key: key, Value: bytes.Clone(it.value)}, nil)
+		})
 	}
-	return nil
 }

@@ -121,8 +121,7 @@ type Store interface {
 	Update(ctx context.Context, fn func(Writer) error) error
 	// Close refuses new transactions with ErrClosed, waits for those that run,
 	// and gives back what the engine holds. An engine may give up waiting by a
-	// deadline which it documents. A further call waits likewise and returns
-	// the same.
+	// deadline which it documents. A further call waits likewise.
 	Close() error
 }
 
