@@ -1,0 +1,89 @@
+package caddymodule
+
+import "strings"
+
+// cookieMark is in the name of every cookie of ours, in lower case.
+const cookieMark = "sesame"
+
+// ownCookies are the names that never reach an application, in lower case. The
+// bare ones are those used over plain http on a loopback name.
+var ownCookies = []string{
+	"__host-sesame", "__host-sesame-login", "__host-sesame-visit",
+	"sesame", "sesame-login", "sesame-visit",
+}
+
+// stripCookies returns line, the value of a Cookie header, without our own
+// cookies; all others stay byte for byte. Pairs end at each semicolon, quoted or
+// not (RFC 6265, section 5.2). It takes for ours what any parser
+// might: names in another case, quoted, with spaces around, or behind a comma
+// or a space inside another cookie (RFC 2965 allowed the comma, and some
+// libraries still split at spaces). It returns line itself, without an
+// allocation, when there is nothing of ours.
+func stripCookies(line string) string {
+	if !containsFold(line, cookieMark) {
+		return line
+	}
+	var kept []string
+	own, cut := false, false
+	for i, pair := range strings.Split(line, ";") {
+		if own && isCookieAttribute(pair) {
+			continue
+		}
+		at := ownCookieAt(pair)
+		if own = at >= 0; own {
+			cut = true
+			if pair = strings.TrimRight(pair[:at], " \t,\"'"); strings.Trim(pair, " \t") == "" {
+				continue
+			}
+		}
+		if len(kept) == 0 && i > 0 {
+			pair = strings.TrimLeft(pair, " \t")
+		}
+		kept = append(kept, pair)
+	}
+	if !cut {
+		return line
+	}
+	return strings.Join(kept, ";")
+}
+
+// isCookieAttribute tells whether pair is $Path, $Domain or $Port, which belong
+// to the cookie before them (RFC 2965, section 3.3.4), and not $Version, which
+// belongs to the whole line.
+func isCookieAttribute(pair string) bool {
+	pair = strings.TrimLeft(pair, " \t")
+	return strings.HasPrefix(pair, "$") && !containsFold(pair, "$version")
+}
+
+// ownCookieAt returns where in pair the first cookie of ours begins, or -1. At
+// the pair's beginning a name is enough; further on it must have a value.
+func ownCookieAt(pair string) int {
+	const before, after = " \t,\"'", " \t\"'"
+	for i := range len(pair) {
+		if i > 0 && !strings.ContainsRune(before, rune(pair[i-1])) {
+			continue
+		}
+		for _, own := range ownCookies {
+			if len(pair)-i < len(own) || !strings.EqualFold(pair[i:i+len(own)], own) {
+				continue
+			}
+			rest := strings.TrimLeft(pair[i+len(own):], after)
+			leading := strings.Trim(pair[:i], before) == ""
+			if strings.HasPrefix(rest, "=") || leading && rest == "" {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// containsFold tells whether s contains mark, which is ASCII in lower case,
+// whatever the case of s.
+func containsFold(s, mark string) bool {
+	for i := 0; i+len(mark) <= len(s); i++ {
+		if strings.EqualFold(s[i:i+len(mark)], mark) {
+			return true
+		}
+	}
+	return false
+}
