@@ -1,0 +1,175 @@
+package authcore
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Account is a person as the gate knows them: who they are, what they are to
+// their applications, and which keys are theirs.
+type Account struct {
+	Identifier    Identifier
+	GivenName     string
+	Surname       string
+	Email         string
+	Groups        []string
+	Functions     []string // DIR, ADJ, IEN1D…
+	Establishment string   // UAI, seven digits and a letter
+	Disabled      bool
+	Keys          []Serial
+	// Epoch is raised to end every session of the person at once.
+	Epoch int
+	Added time.Time
+}
+
+// Name returns the given name and the surname, or the identifier where neither
+// is known.
+func (a Account) Name() string {
+	if name := strings.TrimSpace(a.GivenName + " " + a.Surname); name != "" {
+		return name
+	}
+	return string(a.Identifier)
+}
+
+const (
+	maxText   = 200 // bytes of a name, an address, a group
+	maxValues = 200 // groups or functions of one person
+)
+
+// Validate says in a sentence what is wrong with an account, or nil. Its texts
+// become header lines, and lists become comma-separated values: control
+// characters are refused everywhere, commas in what is listed.
+func (a Account) Validate() error {
+	if _, err := ParseIdentifier(string(a.Identifier)); err != nil {
+		return fmt.Errorf("identifier: %w", err)
+	}
+	for what, text := range map[string]string{"given name": a.GivenName, "surname": a.Surname, "e-mail address": a.Email} {
+		if err := plainText(text); err != nil {
+			return fmt.Errorf("the %s of %s %w", what, a.Identifier, err)
+		}
+	}
+	for what, list := range map[string][]string{"groups": a.Groups, "functions": a.Functions} {
+		if len(list) > maxValues {
+			return fmt.Errorf("the %s of %s are %d: %d at most", what, a.Identifier, len(list), maxValues)
+		}
+		for _, v := range list {
+			if err := plainText(v); err != nil {
+				return fmt.Errorf("one of the %s of %s %w", what, a.Identifier, err)
+			}
+			if v == "" || strings.Contains(v, ",") {
+				return fmt.Errorf("one of the %s of %s is empty or holds a comma: applications read them as a list separated by commas", what, a.Identifier)
+			}
+		}
+	}
+	if a.Establishment != "" && !ValidUAI(a.Establishment) {
+		return fmt.Errorf("the establishment of %s, %.20q, is no UAI: seven digits and the letter that checks them", a.Identifier, a.Establishment)
+	}
+	return nil
+}
+
+func plainText(s string) error {
+	switch {
+	case len(s) > maxText:
+		return fmt.Errorf("is longer than %d bytes", maxText)
+	case !utf8.ValidString(s):
+		return fmt.Errorf("is not valid UTF-8")
+	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }):
+		return fmt.Errorf("holds a control character")
+	}
+	return nil
+}
+
+// ValidUAI reports whether s is the number of an establishment: seven digits and
+// a letter, which is their remainder by 23 in an alphabet without I, O and Q.
+func ValidUAI(s string) bool {
+	const letters = "ABCDEFGHJKLMNPRSTUVWXYZ"
+	if len(s) != 8 {
+		return false
+	}
+	n := 0
+	for _, r := range s[:7] {
+		if !isASCIIDigit(r) {
+			return false
+		}
+		n = n*10 + int(r-'0')
+	}
+	return s[7] == letters[n%len(letters)]
+}
+
+// RuleKind is what a rule looks at. The zero value is invalid.
+type RuleKind uint8
+
+// The kinds of rules, and their words in the configuration.
+const (
+	Everyone        RuleKind = iota + 1 // "everyone": anybody who has logged in
+	ToPerson                            // "person": identifiers
+	ToGroup                             // "group"
+	ToFunction                          // "function"
+	ToEstablishment                     // "establishment": UAI
+)
+
+var ruleNames = words[RuleKind]{what: "rule", names: []string{"", "everyone", "person", "group", "function", "establishment"}}
+
+// String gives the kind's word.
+func (k RuleKind) String() string { return ruleNames.name(k) }
+
+// MarshalText gives the kind's word; an unknown kind is an error.
+func (k RuleKind) MarshalText() ([]byte, error) { return ruleNames.marshal(k) }
+
+// UnmarshalText reads a kind's word; anything else is an error.
+func (k *RuleKind) UnmarshalText(b []byte) error { return ruleNames.unmarshal(k, b) }
+
+// Rule opens an application to whoever has one of its values.
+type Rule struct {
+	Kind   RuleKind `json:"kind"`
+	Values []string `json:"values,omitempty"`
+}
+
+// matches reports whether the rule speaks of that person. An unknown kind
+// speaks of nobody.
+func (r Rule) matches(a Account) bool {
+	has := func(v string) bool { return slices.Contains(r.Values, v) }
+	switch r.Kind {
+	case Everyone:
+		return true
+	case ToPerson:
+		return has(string(a.Identifier))
+	case ToGroup:
+		return slices.ContainsFunc(a.Groups, has)
+	case ToFunction:
+		return slices.ContainsFunc(a.Functions, has)
+	case ToEstablishment:
+		return a.Establishment != "" && has(a.Establishment)
+	}
+	return false
+}
+
+// Requirement is what an application asks of a person. Without rules it opens
+// to nobody.
+type Requirement struct {
+	Allow []Rule
+}
+
+// Decision is what a requirement comes to. The zero value is Deny.
+type Decision uint8
+
+// The decisions.
+const (
+	Deny Decision = iota
+	Allow
+)
+
+// Decide says whether this person, in this session, may pass now.
+func (r Requirement) Decide(s Session, a Account, now time.Time) Decision {
+	if a.Disabled || s.Holder == "" || s.Holder != a.Identifier || !s.alive(a, now) {
+		return Deny
+	}
+	if slices.ContainsFunc(r.Allow, func(rule Rule) bool { return rule.matches(a) }) {
+		return Allow
+	}
+	return Deny
+}

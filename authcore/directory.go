@@ -1,0 +1,102 @@
+package authcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sesame-gateway/sesame/authcore/store"
+)
+
+// AddAccount adds a person. Keys, Epoch and Added are the gate's to fill. Errors:
+// ErrExists, a sentence about the account, the store's.
+func (g *Gate) AddAccount(ctx context.Context, by Actor, a Account) error {
+	if err := a.Validate(); err != nil {
+		return err
+	}
+	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
+		if _, err := w.Get(accountName(a.Identifier)); !errors.Is(err, store.ErrNotFound) {
+			return nil, errors.Join(err, fmt.Errorf("%s: %w", a.Identifier, ErrExists))
+		}
+		a.Keys, a.Epoch, a.Added = nil, 0, now
+		return []Event{{Kind: AccountAdded, Holder: a.Identifier, Actor: by.Name}},
+			write(g.secrets(), w, accountName(a.Identifier), accountRecord(a), time.Time{})
+	})
+}
+
+// DisableAccount shuts a person out and ends their sessions; EnableAccount lets
+// them in again. Errors: ErrNotFound, the store's.
+func (g *Gate) DisableAccount(ctx context.Context, by Actor, id Identifier) error {
+	return g.changeAccount(ctx, by, id, "disabled", func(a *Account) { a.Disabled = true; a.Epoch++ })
+}
+
+// EnableAccount undoes DisableAccount; the sessions stay ended.
+func (g *Gate) EnableAccount(ctx context.Context, by Actor, id Identifier) error {
+	return g.changeAccount(ctx, by, id, "enabled", func(a *Account) { a.Disabled = false })
+}
+
+// EndSessions ends every session of a person at once. Errors: ErrNotFound, the
+// store's.
+func (g *Gate) EndSessions(ctx context.Context, by Actor, id Identifier) error {
+	return g.changeAccount(ctx, by, id, "sessions ended", func(a *Account) { a.Epoch++ })
+}
+
+func (g *Gate) changeAccount(ctx context.Context, by Actor, id Identifier, detail string, change func(*Account)) error {
+	return g.act(ctx, func(w store.Writer, _ time.Time) ([]Event, error) {
+		a, err := g.accountIn(w, id)
+		if err != nil {
+			return nil, err
+		}
+		change(&a)
+		return []Event{{Kind: AccountChanged, Holder: id, Actor: by.Name, Detail: detail}},
+			write(g.secrets(), w, accountName(id), accountRecord(a), time.Time{})
+	})
+}
+
+// Account returns one person. Errors: ErrNotFound, the store's.
+func (g *Gate) Account(ctx context.Context, id Identifier) (Account, error) {
+	var a Account
+	err := g.shared.store.View(ctx, func(r store.Reader) (err error) {
+		a, err = g.accountIn(r, id)
+		return err
+	})
+	return a, err
+}
+
+// Accounts returns everybody, in the order of their identifiers.
+func (g *Gate) Accounts(ctx context.Context) ([]Account, error) {
+	var all []Account
+	err := g.shared.store.View(ctx, func(r store.Reader) error {
+		all = nil
+		_, err := collect(g.secrets(), r, accountPrefix, func(rec accountRecord) (bool, error) {
+			if rec.Identifier != nobody {
+				all = append(all, Account(rec))
+			}
+			return false, nil
+		})
+		return err
+	})
+	return all, err
+}
+
+// Blind returns how many answers in a row showed no code of that person's keys.
+func (g *Gate) Blind(ctx context.Context, id Identifier) (n int, err error) {
+	err = g.shared.store.View(ctx, func(r store.Reader) error {
+		tally, err := read[attempts](g.secrets(), r, attemptsName(g.secrets(), id, true))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		n = tally.Blind
+		return err
+	})
+	return n, err
+}
+
+func (g *Gate) accountIn(from getter, id Identifier) (Account, error) {
+	rec, err := read[accountRecord](g.secrets(), from, accountName(id))
+	if errors.Is(err, store.ErrNotFound) || id == nobody {
+		err = fmt.Errorf("%s: %w", id, ErrNotFound)
+	}
+	return Account(rec), err
+}

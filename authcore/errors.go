@@ -1,0 +1,64 @@
+package authcore
+
+import "errors"
+
+// Sentinels a caller branches on. Everything else that comes out of this
+// package is a fault to log and to answer with "unavailable": in particular the
+// store's own errors, after which a code that was typed must be considered used.
+var (
+	// ErrIdentifierMissing: the identifier's field was empty.
+	ErrIdentifierMissing = errors.New("the identifier is missing")
+	// ErrIdentifierShape: it cannot be an identifier (see Identifier).
+	ErrIdentifierShape = errors.New("this cannot be an identifier: letters, digits, dot, hyphen, underscore and @ only, 64 at most")
+	// ErrIdentifierIsPasscode: only digits, as a code or a PASSCODE has. It must
+	// be neither shown again nor logged.
+	ErrIdentifierIsPasscode = errors.New("digits were typed where the identifier belongs")
+
+	// ErrPasscodeMissing: the PASSCODE's field was empty.
+	ErrPasscodeMissing = errors.New("the PASSCODE is missing")
+	// ErrPasscodeNotDigits: something else than the digits 0 to 9 and spaces.
+	ErrPasscodeNotDigits = errors.New("a PASSCODE is made of the digits 0 to 9 only")
+	// ErrPasscodeLength: too short to hold a code, or too long for a PIN and a code.
+	ErrPasscodeLength = errors.New("this is too short or too long for a PASSCODE")
+
+	// ErrPINMissing: the PIN's field was empty.
+	ErrPINMissing = errors.New("the PIN is missing")
+	// ErrPINNotDigits: something else than the digits 0 to 9.
+	ErrPINNotDigits = errors.New("a PIN is made of the digits 0 to 9 only")
+
+	// ErrSerialShape: it cannot be a key's serial number (see Serial).
+	ErrSerialShape = errors.New("this cannot be a serial number: letters, digits and hyphens only, 40 at most")
+
+	// ErrNoChallenge: no login is under way under this cookie: there is none, it
+	// is forged, or it has expired. Nothing was consumed; begin again.
+	ErrNoChallenge = errors.New("no login is under way here, or it has expired")
+	// ErrWrongQuestion: the answer is to another question than the one asked, as
+	// when two tabs go through one login. Nothing was consumed; look at
+	// Challenge.Question.
+	ErrWrongQuestion = errors.New("this is not what the login asks for now")
+	// ErrNoSession: the cookie opens no session: none, ended, or expired.
+	ErrNoSession = errors.New("there is no session, or it has ended")
+	// ErrNoTicket: the hand-over ticket is unknown, used, expired, for another
+	// host, or shown by another browser than the one that asked for it.
+	ErrNoTicket = errors.New("this hand-over ticket is not valid here")
+
+	// ErrBusy: more PINs wait to be judged than the queue holds. The code is
+	// burnt, no failure is counted; try again shortly with the next code.
+	ErrBusy = errors.New("too many logins at once")
+
+	// ErrNotFound: no account, key or session of that name.
+	ErrNotFound = errors.New("not found")
+	// ErrExists: an account or a key of that name is there already; it is left
+	// as it was.
+	ErrExists = errors.New("exists already")
+	// ErrSeedExists: another key has the same seed. One seed under two serials
+	// would let one code be used twice.
+	ErrSeedExists = errors.New("another key has the same seed")
+	// ErrAssigned: the key belongs to somebody already.
+	ErrAssigned = errors.New("this key is assigned already")
+	// ErrState: the key's state does not allow it.
+	ErrState = errors.New("the key's state does not allow this")
+
+	// ErrWrongSecret: the store was sealed under other secrets.
+	ErrWrongSecret = errors.New("the store was sealed under another secret file: nothing in it can be read with this one")
+)

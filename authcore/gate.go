@@ -1,0 +1,197 @@
+package authcore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/store"
+)
+
+// Config is what a Gate is made of. Store and Secrets are needed; the rest has
+// defaults: DefaultPolicy, time.Now, no log.
+type Config struct {
+	Store   store.Store
+	Secrets *Secrets
+	Policy  Policy
+	Now     func() time.Time
+	Logger  *slog.Logger
+}
+
+// Gate is the whole domain over one store: logins, sessions, administration. It
+// is safe for use by several goroutines.
+type Gate struct {
+	shared *shared
+	policy Policy
+	log    *slog.Logger
+}
+
+// shared is what the gates of one store have in common, over all their
+// configurations.
+type shared struct {
+	store   store.Store
+	secrets atomic.Pointer[Secrets]
+	pins    *pinJudge
+	now     func() time.Time
+}
+
+// Of argon2id two run at once and sixty-four wait, some twelve seconds' worth at
+// worst: beyond that an answer "later" is better than one too late.
+const (
+	pinsRunning = 2
+	pinsWaiting = 64
+)
+
+// New makes a gate over a store, which it prepares when it is new. Errors:
+// ErrWrongSecret, a sentence about the policy, the store's.
+func New(ctx context.Context, c Config) (*Gate, error) {
+	if c.Policy == (Policy{}) {
+		c.Policy = DefaultPolicy()
+	}
+	if err := c.Policy.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	sh := &shared{store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), now: c.Now}
+	sh.secrets.Store(c.Secrets)
+	g := &Gate{shared: sh, policy: c.Policy, log: c.Logger}
+	return g, g.prepare(ctx)
+}
+
+// With returns a gate over the same store, secrets and queue of PINs, under
+// another policy and log: one for each configuration. The policy must be valid.
+func (g *Gate) With(p Policy, log *slog.Logger) *Gate {
+	return &Gate{shared: g.shared, policy: p, log: log}
+}
+
+// Policy returns the gate's policy.
+func (g *Gate) Policy() Policy { return g.policy }
+
+// UseSecrets replaces the secrets while the gate runs, after a rotation. They
+// must be able to open what the store holds. Errors: ErrWrongSecret, the store's.
+func (g *Gate) UseSecrets(ctx context.Context, s *Secrets) error {
+	err := g.shared.store.View(ctx, func(r store.Reader) error { return checkSecrets(s, r) })
+	if err == nil {
+		g.shared.secrets.Store(s)
+	}
+	return err
+}
+
+// Health reports that the store answers.
+func (g *Gate) Health(ctx context.Context) error {
+	return g.shared.store.View(ctx, func(r store.Reader) error { return checkSecrets(g.secrets(), r) })
+}
+
+func (g *Gate) secrets() *Secrets { return g.shared.secrets.Load() }
+
+func (g *Gate) now() time.Time { return g.shared.now() }
+
+// checkSecrets opens the record that every store holds. One that does not open
+// says that the secrets are not the store's.
+func checkSecrets(s *Secrets, from getter) error {
+	_, err := read[metaRecord](s, from, metaName)
+	if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrClosed) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", ErrWrongSecret, err)
+}
+
+// prepare writes what a store needs from its first day: the record that proves
+// the secrets, and the stand-in for whoever is unknown.
+func (g *Gate) prepare(ctx context.Context) error {
+	seed := make([]byte, 20)
+	rand.Read(seed)
+	return g.shared.store.Update(ctx, func(w store.Writer) error {
+		s := g.secrets()
+		err := checkSecrets(s, w)
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		k := Key{
+			Serial: nobodyKey, Holder: nobody, State: Active, Used: -1, Imported: g.now(), Assigned: g.now(),
+			Generator: otp.Generator{Kind: otp.TOTP, Hash: otp.SHA1, Seed: seed, Digits: 6, Period: time.Minute},
+		}
+		a := Account{Identifier: nobody, Keys: []Serial{nobodyKey}, Added: g.now()}
+		return errors.Join(
+			write(s, w, keyName(nobodyKey), keyRecord(k), time.Time{}),
+			write(s, w, accountName(nobody), accountRecord(a), time.Time{}),
+			write(s, w, metaName, metaRecord{Made: g.now()}, time.Time{}))
+	})
+}
+
+// Begin starts a login towards a target. It writes nothing: until its first
+// answer a login is the sealed cookie that Seal makes of it.
+func (g *Gate) Begin(target string) Challenge {
+	return Challenge{ID: NewNonce(), Question: AskPasscode, Target: target, Expires: g.now().Add(g.policy.Challenge)}
+}
+
+// loginCookie is what the browser keeps of a login.
+type loginCookie struct {
+	ID      string    `json:"i"`
+	Target  string    `json:"t,omitempty"`
+	Expires time.Time `json:"e"`
+}
+
+const loginPurpose = "login"
+
+// Seal gives the login cookie's value.
+func (g *Gate) Seal(c Challenge) (string, error) {
+	b, err := json.Marshal(loginCookie{c.ID, c.Target, c.Expires})
+	if err != nil {
+		return "", fmt.Errorf("encoding a login: %w", err)
+	}
+	return g.secrets().seal(loginPurpose, b)
+}
+
+// Challenge returns the login under way in a browser, from its cookie. Errors:
+// ErrNoChallenge, the store's.
+func (g *Gate) Challenge(ctx context.Context, cookie string) (Challenge, error) {
+	plain, ok := g.secrets().open(loginPurpose, cookie)
+	var lc loginCookie
+	if !ok || json.Unmarshal(plain, &lc) != nil || !g.now().Before(lc.Expires) {
+		return Challenge{}, ErrNoChallenge
+	}
+	c := Challenge{ID: lc.ID, Question: AskPasscode, Target: lc.Target, Expires: lc.Expires}
+	err := g.shared.store.View(ctx, func(r store.Reader) (err error) {
+		c, err = currentChallenge(g.secrets(), r, c)
+		return err
+	})
+	return c, err
+}
+
+// currentChallenge is the login as the store has it, or as the cookie gave it
+// when it has had no answer yet.
+func currentChallenge(s *Secrets, from getter, c Challenge) (Challenge, error) {
+	rec, err := read[challengeRecord](s, from, challengeName(c.ID))
+	if errors.Is(err, store.ErrNotFound) {
+		return c, nil
+	}
+	rec.ID = c.ID
+	return Challenge(rec), err
+}
+
+const formPurpose = "form "
+
+// FormToken gives the hidden value of a form, bound to the login or the session
+// that it is made for.
+func (g *Gate) FormToken(bind string) (string, error) {
+	return g.secrets().seal(formPurpose+bind, nil)
+}
+
+// CheckForm reports whether a form's hidden value was made for that login or
+// session.
+func (g *Gate) CheckForm(bind, token string) bool {
+	_, ok := g.secrets().open(formPurpose+bind, token)
+	return ok && bind != ""
+}

@@ -1,0 +1,174 @@
+package authcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/store"
+)
+
+// KeyInfo is what may be shown of a key: everything but its seed and its PIN.
+type KeyInfo struct {
+	Serial     Serial     `json:"serial"`
+	Holder     Identifier `json:"holder,omitempty"`
+	State      State      `json:"state"`
+	Kind       otp.Kind   `json:"kind"`
+	Digits     int        `json:"digits"`
+	Period     string     `json:"period,omitempty"`
+	PINDefined bool       `json:"pin_defined"`
+	Drift      otp.Step   `json:"drift"`
+	WrongPIN   int        `json:"wrong_pin"`
+	Expires    time.Time  `json:"expires,omitzero"`
+	Imported   time.Time  `json:"imported,omitzero"`
+	Assigned   time.Time  `json:"assigned,omitzero"`
+	LastUsed   time.Time  `json:"last_used,omitzero"`
+}
+
+// Info returns what may be shown of a key.
+func (k Key) Info() KeyInfo {
+	info := KeyInfo{
+		Serial: k.Serial, Holder: k.Holder, State: k.State, Kind: k.Generator.Kind, Digits: k.Generator.Digits,
+		PINDefined: !k.PIN.IsZero(), Drift: k.Drift, WrongPIN: k.WrongPIN,
+		Expires: k.Expires, Imported: k.Imported, Assigned: k.Assigned, LastUsed: k.LastUsed,
+	}
+	if k.Generator.Period > 0 {
+		info.Period = k.Generator.Period.String()
+	}
+	return info
+}
+
+// NewKey is a key as its supplier describes it.
+type NewKey struct {
+	Serial    Serial
+	Generator otp.Generator
+	Counter   otp.Step  // the next counter of a counter-based key
+	Expires   time.Time // zero: never
+}
+
+// ImportKey puts a supplier's key in stock, where it opens nothing until it is
+// assigned. Errors: ErrExists, ErrSeedExists (both leave what is there as it is),
+// a sentence about the generator, the store's.
+func (g *Gate) ImportKey(ctx context.Context, by Actor, n NewKey) error {
+	if err := n.Generator.Validate(); err != nil {
+		return err
+	}
+	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
+		if err := g.absent(w, n); err != nil {
+			return nil, err
+		}
+		k := Key{
+			Serial: n.Serial, State: PINToDefine, Generator: n.Generator,
+			Used: n.Counter - 1, Expires: n.Expires, Imported: now,
+		}
+		sec := g.secrets()
+		mark := seedName(sec.derive("seed", string(n.Generator.Seed)))
+		return []Event{{Kind: KeyImported, Serial: n.Serial, Actor: by.Name}}, errors.Join(
+			write(sec, w, keyName(k.Serial), keyRecord(k), time.Time{}),
+			write(sec, w, mark, n.Serial, time.Time{}))
+	})
+}
+
+// absent reports in an error that the serial or the seed of a new key is there
+// already.
+func (g *Gate) absent(w store.Writer, n NewKey) error {
+	sec := g.secrets()
+	if _, err := w.Get(keyName(n.Serial)); !errors.Is(err, store.ErrNotFound) {
+		return errors.Join(err, fmt.Errorf("key %s: %w", n.Serial, ErrExists))
+	}
+	for _, mark := range sec.deriveAll("seed", string(n.Generator.Seed)) {
+		other, err := read[Serial](sec, w, seedName(mark))
+		if err == nil {
+			return fmt.Errorf("key %s: %w: key %s", n.Serial, ErrSeedExists, other)
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// AssignKey gives a key in stock to a person. Errors: ErrNotFound (key or
+// person), ErrAssigned, the store's.
+func (g *Gate) AssignKey(ctx context.Context, by Actor, serial Serial, to Identifier) error {
+	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
+		a, err := g.accountIn(w, to)
+		if err != nil {
+			return nil, err
+		}
+		k, err := g.keyIn(w, serial)
+		if err != nil {
+			return nil, err
+		}
+		if k, err = k.Assign(to, now); err != nil {
+			return nil, fmt.Errorf("key %s: %w", serial, err)
+		}
+		a.Keys = append(a.Keys, serial)
+		return []Event{{Kind: KeyAssigned, Serial: serial, Holder: to, Actor: by.Name}}, errors.Join(
+			write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{}),
+			write(g.secrets(), w, accountName(to), accountRecord(a), time.Time{}))
+	})
+}
+
+// UnlockKey lifts a lock. Errors: ErrNotFound, ErrState, the store's.
+func (g *Gate) UnlockKey(ctx context.Context, by Actor, serial Serial) error {
+	return g.changeKey(ctx, by, serial, KeyUnlocked, Key.Unlock)
+}
+
+// ClearPIN forgets a key's PIN, so that its holder defines another. Errors:
+// ErrNotFound, ErrState, the store's.
+func (g *Gate) ClearPIN(ctx context.Context, by Actor, serial Serial) error {
+	return g.changeKey(ctx, by, serial, PINCleared, Key.ClearPIN)
+}
+
+func (g *Gate) changeKey(ctx context.Context, by Actor, serial Serial, kind EventKind, change func(Key) (Key, error)) error {
+	return g.act(ctx, func(w store.Writer, _ time.Time) ([]Event, error) {
+		k, err := g.keyIn(w, serial)
+		if err != nil {
+			return nil, err
+		}
+		if k, err = change(k); err != nil {
+			return nil, fmt.Errorf("key %s is %s: %w", serial, k.State, err)
+		}
+		return []Event{{Kind: kind, Serial: serial, Holder: k.Holder, Actor: by.Name}},
+			write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{})
+	})
+}
+
+// KeyInfo returns what may be shown of one key. Errors: ErrNotFound, the store's.
+func (g *Gate) KeyInfo(ctx context.Context, serial Serial) (KeyInfo, error) {
+	var k Key
+	err := g.shared.store.View(ctx, func(r store.Reader) (err error) {
+		k, err = g.keyIn(r, serial)
+		return err
+	})
+	return k.Info(), err
+}
+
+// Keys returns what may be shown of every key, in the order of their serials.
+func (g *Gate) Keys(ctx context.Context) ([]KeyInfo, error) {
+	var infos []KeyInfo
+	err := g.shared.store.View(ctx, func(r store.Reader) error {
+		infos = nil
+		_, err := collect(g.secrets(), r, keyPrefix, func(rec keyRecord) (bool, error) {
+			if rec.Serial != nobodyKey {
+				infos = append(infos, Key(rec).Info())
+			}
+			return false, nil
+		})
+		return err
+	})
+	return infos, err
+}
+
+// keyIn reads a key that a person or an administrator named; the stand-in is
+// not one.
+func (g *Gate) keyIn(from getter, serial Serial) (Key, error) {
+	rec, err := read[keyRecord](g.secrets(), from, keyName(serial))
+	if errors.Is(err, store.ErrNotFound) || serial == nobodyKey {
+		err = fmt.Errorf("key %s: %w", serial, ErrNotFound)
+	}
+	return Key(rec), err
+}

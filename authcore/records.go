@@ -1,0 +1,220 @@
+package authcore
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/store"
+)
+
+// This file alone knows how things are named, encoded and sealed in the store.
+//
+//	account/IDENTIFIER   attempts/IDENTIFIER|~SLOT   key/SERIAL   seed/MARK
+//	challenge/HASH   session/HASH   ticket/HASH   audit/TIME-REFERENCE   meta/store
+//
+// A record is one version byte and an AEAD ciphertext whose associated data are
+// version and name: a record copied under another name does not open. What is
+// named by HASH is named by the SHA-256 of what the browser holds.
+
+const (
+	accountPrefix = "account/"
+	keyPrefix     = "key/"
+	sessionPrefix = "session/"
+	auditPrefix   = "audit/"
+	metaName      = "meta/store"
+
+	recordVersion = 1
+)
+
+// The stand-in for everybody who is unknown: an account and a key that are read
+// and tried like any other, so that an unknown identifier costs what a known one
+// does. No identifier and no serial is spelt so.
+const (
+	nobody    Identifier = "~nobody"
+	nobodyKey Serial     = "~NOBODY"
+)
+
+func accountName(id Identifier) string { return accountPrefix + string(id) }
+func keyName(s Serial) string          { return keyPrefix + string(s) }
+func sessionName(id SessionID) string  { return sessionPrefix + string(id) }
+func challengeName(id string) string   { return "challenge/" + hashName(id) }
+func ticketName(t string) string       { return "ticket/" + hashName(t) }
+
+func seedName(mark []byte) string {
+	return "seed/" + base64.RawURLEncoding.EncodeToString(mark)
+}
+
+// attemptsName counts the unknown in a fixed number of slots, whatever is sent.
+func attemptsName(s *Secrets, id Identifier, known bool) string {
+	if known {
+		return "attempts/" + string(id)
+	}
+	b := s.derive("slot", string(id))
+	return fmt.Sprintf("attempts/~%02x%x", b[0], b[1]&0xf)
+}
+
+// auditName sorts by time; the reference makes it one's own.
+func auditName(e Event, n int) string {
+	return fmt.Sprintf("%s%s-%s-%d", auditPrefix, e.Time.UTC().Format("20060102T150405.000000000"), e.Reference, n)
+}
+
+// The record types have the fields of what they keep, so that each converts to
+// the other; the tags are the format.
+type (
+	keyRecord struct {
+		Serial    Serial        `json:"serial"`
+		Holder    Identifier    `json:"holder,omitempty"`
+		State     State         `json:"state"`
+		Generator otp.Generator `json:"generator"`
+		PIN       PINHash       `json:"pin,omitempty"`
+		Used      otp.Step      `json:"used"`
+		Drift     otp.Step      `json:"drift,omitempty"`
+		WrongPIN  int           `json:"wrongPIN,omitempty"`
+		Expires   time.Time     `json:"expires,omitzero"`
+		Imported  time.Time     `json:"imported,omitzero"`
+		Assigned  time.Time     `json:"assigned,omitzero"`
+		LastUsed  time.Time     `json:"lastUsed,omitzero"`
+	}
+	accountRecord struct {
+		Identifier    Identifier `json:"identifier"`
+		GivenName     string     `json:"givenName,omitempty"`
+		Surname       string     `json:"surname,omitempty"`
+		Email         string     `json:"email,omitempty"`
+		Groups        []string   `json:"groups,omitempty"`
+		Functions     []string   `json:"functions,omitempty"`
+		Establishment string     `json:"establishment,omitempty"`
+		Disabled      bool       `json:"disabled,omitempty"`
+		Keys          []Serial   `json:"keys,omitempty"`
+		Epoch         int        `json:"epoch,omitempty"`
+		Added         time.Time  `json:"added,omitzero"`
+	}
+	sessionRecord struct {
+		ID      SessionID  `json:"id"`
+		Parent  SessionID  `json:"parent,omitempty"`
+		Host    string     `json:"host,omitempty"`
+		Holder  Identifier `json:"holder"`
+		Serial  Serial     `json:"serial,omitempty"`
+		Method  string     `json:"method"`
+		Epoch   int        `json:"epoch,omitempty"`
+		Began   time.Time  `json:"began"`
+		Seen    time.Time  `json:"seen"`
+		Idle    time.Time  `json:"idle"`
+		End     time.Time  `json:"end"`
+		Ended   time.Time  `json:"ended,omitzero"`
+		Address string     `json:"address,omitempty"`
+		Agent   string     `json:"agent,omitempty"`
+	}
+	challengeRecord struct {
+		ID       string     `json:"-"` // the browser keeps it, the record's name is its hash
+		Question Question   `json:"question"`
+		Target   string     `json:"target,omitempty"`
+		Expires  time.Time  `json:"expires"`
+		Holder   Identifier `json:"holder,omitempty"`
+		Trial    Trial      `json:"trial,omitzero"`
+		NewPIN   PINHash    `json:"newPIN,omitempty"`
+		Last     Taken      `json:"last,omitzero"`
+	}
+	metaRecord struct {
+		Made time.Time `json:"made"`
+	}
+)
+
+// MarshalJSON refuses: a key holds a seed. Show its Info.
+func (Key) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("a key is not to be shown: show its Info")
+}
+
+// MarshalJSON refuses: a challenge holds what opens it.
+func (Challenge) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("a challenge is not to be shown")
+}
+
+// sealRecord encodes and seals a record for that name.
+func sealRecord(s *Secrets, name string, record any) ([]byte, error) {
+	plain, err := json.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the record %s: %w", kindOf(name), err)
+	}
+	sealed, err := s.records.Encrypt(plain, recordData(recordVersion, name))
+	if err != nil {
+		return nil, fmt.Errorf("sealing the record %s: %w", kindOf(name), err)
+	}
+	return append([]byte{recordVersion}, sealed...), nil
+}
+
+// openRecord opens what sealRecord made for that name.
+func openRecord(s *Secrets, name string, sealed []byte, record any) error {
+	if len(sealed) == 0 || sealed[0] != recordVersion {
+		return fmt.Errorf("the record %s is of a version this program does not know", kindOf(name))
+	}
+	plain, err := s.records.Decrypt(sealed[1:], recordData(sealed[0], name))
+	if err != nil {
+		return fmt.Errorf("the record %s does not open under the secret file: it is damaged, moved, or sealed under another secret", kindOf(name))
+	}
+	if err := json.Unmarshal(plain, record); err != nil {
+		return fmt.Errorf("decoding the record %s: %w", kindOf(name), err)
+	}
+	return nil
+}
+
+func recordData(version byte, name string) []byte {
+	return append([]byte{'s', 'e', 's', 'a', 'm', 'e', version, 0}, name...)
+}
+
+// kindOf is what may be said of a record in an error: its kind, not its name.
+func kindOf(name string) string {
+	kind, _, _ := strings.Cut(name, "/")
+	return kind
+}
+
+// getter is what View's readers and Update's writers have in common.
+type getter interface {
+	Get(key string) ([]byte, error)
+}
+
+// read gets one record; store.ErrNotFound where there is none.
+func read[T any](s *Secrets, from getter, name string) (T, error) {
+	var record T
+	sealed, err := from.Get(name)
+	if err != nil {
+		return record, err
+	}
+	return record, openRecord(s, name, sealed, &record)
+}
+
+// write puts one record.
+func write(s *Secrets, to store.Writer, name string, record any, expires time.Time) error {
+	sealed, err := sealRecord(s, name, record)
+	if err != nil {
+		return err
+	}
+	return to.Put(name, sealed, expires)
+}
+
+// collect reads the records under a prefix that keep wants, in the order of
+// their names, within one transaction: what it returns is safe to take time over.
+func collect[T any](s *Secrets, r store.Reader, prefix string, keep func(T) (bool, error)) ([]T, error) {
+	var all []T
+	for entry, err := range r.Scan(prefix) {
+		if err != nil {
+			return nil, err
+		}
+		var record T
+		if err := openRecord(s, entry.Key, entry.Value, &record); err != nil {
+			return nil, err
+		}
+		wanted, err := keep(record)
+		if err != nil {
+			return nil, err
+		}
+		if wanted {
+			all = append(all, record)
+		}
+	}
+	return all, nil
+}
