@@ -1,0 +1,143 @@
+package keyfile
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// maxLine bounds a line, in bytes. The longest that a format of ours needs, a
+// seed of 64 bytes and a few names, is a tenth of it.
+const maxLine = 8 << 10
+
+// A lineParser reads the key of one line. Where it fails, the record says as
+// much as is known of the key.
+type lineParser func(line string) (Record, error)
+
+// readLines reads the formats that have a key a line. Empty lines and those
+// that begin with # hold none.
+func readLines(in *bufio.Reader, o Options, k *sink) error {
+	var (
+		src   = lines{in: in}
+		parse lineParser
+		head  heading
+	)
+	for {
+		line, err := src.next()
+		switch {
+		case err == io.EOF:
+			return nil
+		case errors.As(err, new(*Problem)):
+			err = k.hand(Record{}, err)
+		case err != nil:
+			return err
+		case line == "":
+		case line[0] == '#':
+			head.comment(line)
+		case parse == nil:
+			parse = head.parser(line, o)
+			err = k.line(parse, line, src.number)
+		default:
+			err = k.line(parse, line, src.number)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// line parses one line and hands over the outcome.
+func (k *sink) line(parse lineParser, line string, number int) error {
+	rec, err := parse(line)
+	if err != nil {
+		return k.problem(number, rec.Serial, err)
+	}
+	rec.Line = number
+	return k.record(rec)
+}
+
+// heading is what is known of a text file before its first key.
+type heading struct {
+	holders bool // privacyIDEA's "# version: 2": three columns about the holder come first
+}
+
+// comment notes what a comment before the first key says about the columns.
+func (h *heading) comment(line string) {
+	words := strings.Fields(strings.ToLower(strings.TrimLeft(line, "# \t")))
+	if len(words) == 2 && words[0] == "version:" && words[1] == "2" {
+		h.holders = true
+	}
+}
+
+// parser chooses the parser of a text file from the first line that may hold a
+// key.
+func (h *heading) parser(line string, o Options) lineParser {
+	columns := columns{separator: separatorOf(line)}
+	return oathParser(columns, h.holders, o)
+}
+
+// lines gives the lines of a text, numbered from 1, without the white space
+// around them. A line ends with LF, CR LF or CR.
+type lines struct {
+	in     *bufio.Reader
+	number int
+	afterR bool // the line before ended with CR: an LF belongs to it
+}
+
+// next gives the next line; io.EOF behind the last; a *Problem for a line that
+// is too long or is no text, behind which reading may go on.
+func (l *lines) next() (string, error) {
+	var buf []byte
+	long, some := false, false
+	for {
+		c, err := l.in.ReadByte()
+		if err == io.EOF && some {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		skip := c == '\n' && l.afterR && !some
+		if l.afterR = c == '\r'; skip {
+			continue
+		}
+		some = true
+		if c == '\n' || c == '\r' {
+			break
+		}
+		if len(buf) < maxLine {
+			buf = append(buf, c)
+		} else {
+			long = true
+		}
+	}
+	l.number++
+	if long {
+		return "", &Problem{Line: l.number, Err: fmt.Errorf("the line is longer than %d bytes: no key needs that much", maxLine)}
+	}
+	return l.text(buf)
+}
+
+// text gives a line as UTF-8. What is not UTF-8 comes from a spreadsheet under
+// a French or other western Windows, and is read as Windows-1252: it can only
+// stand in a comment or a name, as seeds and serial numbers are ASCII.
+func (l *lines) text(buf []byte) (string, error) {
+	if !utf8.Valid(buf) {
+		decoded, err := charmap.Windows1252.NewDecoder().Bytes(buf)
+		if err != nil {
+			return "", &Problem{Line: l.number, Err: errors.New("the line is neither UTF-8 nor Windows-1252 text")}
+		}
+		buf = decoded
+	}
+	line := strings.TrimSpace(string(buf))
+	if strings.ContainsFunc(line, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+		return "", &Problem{Line: l.number, Err: errors.New("the line has a control character in it: this is not a text file, or it is damaged")}
+	}
+	return line, nil
+}

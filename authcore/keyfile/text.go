@@ -1,0 +1,81 @@
+package keyfile
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"io/fs"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/unicode"
+)
+
+// decode gives the text of a file as UTF-8, without a byte order mark. It reads
+// UTF-16 as spreadsheets export it, with a mark or, from the zero bytes beside
+// the first two characters, without. A file beyond MaxBytes is refused: at
+// once where the reader tells its size, else when the bound is reached.
+func decode(r io.Reader) (*bufio.Reader, error) {
+	if size(r) > MaxBytes {
+		return nil, ErrTooLarge
+	}
+	in := bufio.NewReader(&bounded{r: r, left: MaxBytes})
+	head, err := in.Peek(4)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if d := utf16(head); d != nil {
+		return bufio.NewReader(d.NewDecoder().Reader(in)), nil
+	}
+	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
+		_, err = in.Discard(3)
+		return in, err
+	}
+	return in, nil
+}
+
+// utf16 gives the encoding of a file that begins with head, nil if it is not
+// UTF-16.
+func utf16(head []byte) encoding.Encoding {
+	zeros := make([]bool, 4)
+	for i, b := range head {
+		zeros[i] = b == 0
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte("\xff\xfe")):
+		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
+	case bytes.HasPrefix(head, []byte("\xfe\xff")):
+		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
+	case len(head) == 4 && !zeros[0] && zeros[1] && !zeros[2] && zeros[3]:
+		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
+	case len(head) == 4 && zeros[0] && !zeros[1] && zeros[2] && !zeros[3]:
+		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
+	}
+	return nil
+}
+
+// size gives the size of what r reads, in bytes, or 0 if r does not tell.
+func size(r io.Reader) int64 {
+	switch s := r.(type) {
+	case interface{ Len() int }:
+		return int64(s.Len())
+	case interface{ Stat() (fs.FileInfo, error) }:
+		if info, err := s.Stat(); err == nil && info.Mode().IsRegular() {
+			return info.Size()
+		}
+	}
+	return 0
+}
+
+// bounded fails with ErrTooLarge when more than left bytes are read of r.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, ErrTooLarge
+	}
+	return n, err
+}

@@ -1,0 +1,197 @@
+package authcore
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sesame-gateway/sesame/authcore/otp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// The pieces of the table: who types, what the login asks, what is typed.
+const (
+	goodPIN  = "7294"
+	otherPIN = "8305"
+)
+
+var tableNow = time.Date(2026, 9, 1, 7, 58, 20, 0, time.UTC)
+
+func tableKey() Key {
+	return Key{
+		Serial: "0123456789", Holder: "jdupont", State: Active, PIN: fakeHash(goodPIN), Used: -1, Assigned: tableNow,
+		Generator: otp.Generator{Kind: otp.TOTP, Hash: otp.SHA1, Digits: 6, Period: time.Minute, Seed: []byte("a seed for the table")},
+	}
+}
+
+// fakeHash stands for argon2id, which the pure step never sees.
+func fakeHash(pin string) PINHash { return PINHash("hash of " + pin) }
+
+type situation struct {
+	name string
+	set  func(*scene)
+}
+
+// situations are the states of a key and of a person, each with what makes it.
+var situations = []situation{
+	{"PIN to define", func(s *scene) { s.keys[0].State, s.keys[0].PIN = PINToDefine, "" }},
+	{"active", func(s *scene) {}},
+	{"active, after 3 failures", func(s *scene) { s.attempts.Blind = 3 }},
+	{"active, after 4 wrong PINs", func(s *scene) { s.keys[0].WrongPIN = 4 }},
+	{"to synchronise", func(s *scene) { s.keys[0].State = ToSynchronise }},
+	{"locked", func(s *scene) { s.keys[0].State = Locked }},
+	{"lost", func(s *scene) { s.keys[0].State = Lost }},
+	{"in stock", func(s *scene) { s.keys[0].Holder = "" }},
+	{"another person's", func(s *scene) { s.keys[0].Holder = "mmartin" }},
+	{"expired", func(s *scene) { s.keys[0].Expires = tableNow }},
+	{"person disabled", func(s *scene) { s.account.Disabled = true }},
+	{"person unknown", func(s *scene) { s.known = false; s.account.Identifier = nobody }},
+}
+
+type entry struct {
+	name   string
+	asked  Question
+	answer func(code func(otp.Step) string) Answer
+}
+
+func typed(digits string) Passcode { return Passcode{digits} }
+
+// entries are what can be typed at each question. The login's last code is the
+// one two steps ago.
+var entries = []entry{
+	{"the code alone", AskPasscode, func(code func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(code(0))} }},
+	{"PIN + code", AskPasscode, func(code func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(goodPIN + code(0))} }},
+	{"wrong PIN + code", AskPasscode, func(code func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(otherPIN + code(0))} }},
+	{"PIN + code 3 steps off", AskPasscode, func(code func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(goodPIN + code(3))} }},
+	{"PIN + code 8 steps off", AskPasscode, func(code func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(goodPIN + code(8))} }},
+	{"PIN + this login's last code", AskPasscode, func(code func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(goodPIN + code(-2))} }},
+	{"wrong PIN + this login's last code", AskPasscode, func(code func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(otherPIN + code(-2))} }},
+	{"PIN + an older code", AskPasscode, func(code func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(goodPIN + code(-3))} }},
+	{"no code of the key", AskPasscode, func(code func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(goodPIN + code(500))} }},
+	{"a good PIN twice", AskNewPIN, func(func(otp.Step) string) Answer { return NewPINAnswer{PIN{goodPIN}, PIN{goodPIN}} }},
+	{"two different PINs", AskNewPIN, func(func(otp.Step) string) Answer { return NewPINAnswer{PIN{goodPIN}, PIN{otherPIN}} }},
+	{"a weak PIN", AskNewPIN, func(func(otp.Step) string) Answer { return NewPINAnswer{PIN{"1234"}, PIN{"1234"}} }},
+	{"new PIN + new code", AskNewPasscode, func(code func(otp.Step) string) Answer { return NewPasscodeAnswer{typed(goodPIN + code(0))} }},
+	{"wrong PIN + new code", AskNewPasscode, func(code func(otp.Step) string) Answer { return NewPasscodeAnswer{typed(otherPIN + code(0))} }},
+	{"new PIN + the same code", AskNewPasscode, func(code func(otp.Step) string) Answer { return NewPasscodeAnswer{typed(goodPIN + code(-2))} }},
+	{"wrong PIN + the same code", AskNewPasscode, func(code func(otp.Step) string) Answer { return NewPasscodeAnswer{typed(otherPIN + code(-2))} }},
+	{"new PIN + code 3 steps off", AskNewPasscode, func(code func(otp.Step) string) Answer { return NewPasscodeAnswer{typed(goodPIN + code(3))} }},
+	{"no code of the key", AskNewPasscode, func(code func(otp.Step) string) Answer { return NewPasscodeAnswer{typed(goodPIN + code(500))} }},
+	{"the next code", AskNextCode, func(code func(otp.Step) string) Answer { return NextCodeAnswer{typed(code(0))} }},
+	{"PIN + the next code", AskNextCode, func(code func(otp.Step) string) Answer { return NextCodeAnswer{typed(goodPIN + code(0))} }},
+	{"the same code", AskNextCode, func(code func(otp.Step) string) Answer { return NextCodeAnswer{typed(code(-2))} }},
+	{"no code of the key", AskNextCode, func(code func(otp.Step) string) Answer { return NextCodeAnswer{typed(code(500))} }},
+}
+
+// playEntry runs one entry in one situation through the pure step, both halves.
+func playEntry(sit situation, e entry) (before scene, m move) {
+	k := tableKey()
+	now := k.Generator.StepAt(tableNow)
+	code := func(n otp.Step) string { return k.Generator.Code(now + n) }
+	k.Used = now - 2
+	s := scene{now: tableNow, policy: DefaultPolicy(), session: "session", known: true, keys: []Key{k},
+		account: Account{Identifier: "jdupont", Keys: []Serial{k.Serial}}}
+	sit.set(&s)
+	c := Challenge{ID: "id", Question: e.asked, Holder: "jdupont", Expires: tableNow.Add(time.Minute), NewPIN: fakeHash(goodPIN),
+		Trial: Trial{Serial: k.Serial, Step: now - 2}}
+	if e.asked == AskPasscode || e.asked == AskNewPIN {
+		c.NewPIN = ""
+	}
+	a := e.answer(code)
+	m = c.next(s, a, nil)
+	if m.work != (work{}) {
+		h := hashed{right: m.work.judge == fakeHash(m.work.pin.digits)}
+		if m.work.make {
+			h.made = fakeHash(m.work.pin.digits)
+		}
+		events := m.events
+		m = m.challenge.next(m.scene, a, &h)
+		m.events = append(events, m.events...)
+	}
+	return s, m
+}
+
+// TestTheTable plays every entry in every situation. What is not the one refusal
+// stands in the golden table; everything else must be that refusal and change
+// nothing but counters and the step consumed.
+func TestTheTable(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| the key, or the person | asked for | typed | answer | asked next | the key is then | written down as |\n|---|---|---|---|---|---|---|\n")
+	for _, sit := range situations {
+		for _, e := range entries {
+			before, m := playEntry(sit, e)
+			checkMove(t, sit, e, before, m)
+			if o := m.challenge.Last.Outcome; o == Denied && m.scene.keys[0].State == before.keys[0].State {
+				continue
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", sit.name, e.asked, e.name,
+				m.challenge.Last.Outcome, m.challenge.Question, m.scene.keys[0].State, kinds(m.events))
+		}
+	}
+	golden(t, "testdata/login.md", b.String())
+}
+
+// checkMove holds for every step whatever it is.
+func checkMove(t *testing.T, sit situation, e entry, before scene, m move) {
+	t.Helper()
+	was, is := before.keys[0], m.scene.keys[0]
+	fail := func(format string, args ...any) {
+		t.Helper()
+		t.Errorf("%s, asked for %s, typed %s: %s", sit.name, e.asked, e.name, fmt.Sprintf(format, args...))
+	}
+	if m.challenge.Last.Outcome == 0 || m.challenge.Last.Judging {
+		fail("the answer has no outcome")
+	}
+	if is.Used < was.Used {
+		fail("the memory of used codes went back")
+	}
+	if (m.scene.granted != nil) != (m.challenge.Last.Outcome == Granted) || (m.challenge.Question == Done) != (m.scene.granted != nil) {
+		fail("a session without the outcome, or the reverse")
+	}
+	if m.scene.granted != nil && is.Used == was.Used {
+		fail("a session without a fresh code")
+	}
+	if m.scene.granted == nil && (m.scene.attempts.Blind < before.attempts.Blind || is.WrongPIN < was.WrongPIN) {
+		fail("a counter was reset without a full success")
+	}
+	if len(m.events) == 0 {
+		fail("no audit entry")
+	}
+	if !before.opens(was) && m.challenge.Last.Outcome != Denied {
+		fail("%s, although nothing may open", m.challenge.Last.Outcome)
+	}
+	fresh := strings.Contains(e.name, "code") && !strings.Contains(e.name, "no code") && !strings.Contains(e.name, "last code") && !strings.Contains(e.name, "same code") && !strings.Contains(e.name, "older code")
+	if fresh && e.asked == AskPasscode && is.Used == was.Used {
+		fail("a code that matched was not consumed")
+	}
+}
+
+func kinds(events []Event) string {
+	var all []string
+	for _, e := range events {
+		all = append(all, e.Kind.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got); run the test with -update when the change is meant:\n%s", file, diff)
+	}
+}
