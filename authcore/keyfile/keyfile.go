@@ -123,26 +123,30 @@ var (
 //
 // r is read once, so the sequence can be run once.
 func Read(r io.Reader, o Options) iter.Seq2[Record, error] {
+	return readWithin(r, o, MaxBytes, MaxRecords)
+}
+
+func readWithin(r io.Reader, o Options, maxBytes int64, maxRecords int) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		k := &sink{yield: yield, first: map[string]int{}}
-		if err := read(r, o, k); err != nil && !errors.Is(err, errStopped) {
+		k := &sink{yield: yield, first: map[string]int{}, left: maxRecords}
+		if err := read(r, o, maxBytes, k); err != nil && !errors.Is(err, errStopped) {
 			yield(Record{}, err)
 		}
 	}
 }
 
-func read(r io.Reader, o Options, k *sink) error {
+func read(r io.Reader, o Options, maxBytes int64, k *sink) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	in, err := decode(r)
+	in, err := decode(r, maxBytes)
 	if err != nil {
 		return err
 	}
 	if err := readLines(in, o, k); err != nil {
 		return err
 	}
-	if k.keys == 0 {
+	if !k.some {
 		return ErrEmpty
 	}
 	return nil
@@ -156,7 +160,8 @@ var errStopped = errors.New("keyfile: the caller stopped reading")
 type sink struct {
 	yield func(Record, error) bool
 	first map[string]int // line of each serial, by what tells serials apart
-	keys  int            // records and problems
+	left  int            // records and problems that may still come
+	some  bool           // one has come
 }
 
 // record hands over a key, or what is wrong with it.
@@ -178,7 +183,8 @@ func (k *sink) problem(line int, serial string, err error) error {
 }
 
 func (k *sink) hand(rec Record, err error) error {
-	if k.keys++; k.keys > MaxRecords {
+	k.some = true
+	if k.left--; k.left < 0 {
 		return ErrTooLarge
 	}
 	if !k.yield(rec, err) {

@@ -155,20 +155,36 @@ type told struct {
 func (s told) Len() int { return s.size }
 
 func TestAFileThatIsTooLarge(t *testing.T) {
+	const bytes, keys = 1 << 16, 100
 	for name, r := range map[string]io.Reader{
-		"keys for ever":      &endless{text: "FT1,xyz\n"},
-		"comments for ever":  &endless{text: "#" + strings.Repeat(" ", 4000) + "\n"},
-		"one line for ever":  &endless{text: strings.Repeat("A", 4096)},
-		"zero bytes forever": &endless{text: strings.Repeat("\x00", 4096)},
-		"a size told before": told{failing{errors.New("was read")}, MaxBytes + 1},
+		"keys for ever":       &endless{text: "FT1,xyz\n"},
+		"comments for ever":   &endless{text: "#" + strings.Repeat(" ", 4000) + "\n"},
+		"one line for ever":   &endless{text: strings.Repeat("A", 4096)},
+		"zero bytes for ever": &endless{text: strings.Repeat("\x00", 4096)},
+		"UTF-16 for ever":     &endless{text: strings.Repeat("A\x00", 4096)},
+		"a size told before":  told{failing{errors.New("was read")}, bytes + 1},
 	} {
 		var last error
-		for _, err := range Read(r, Options{}) {
-			last = err
+		rounds := 0
+		for _, last = range readWithin(r, Options{}, bytes, keys) {
+			rounds++
 		}
-		if !errors.Is(last, ErrTooLarge) {
-			t.Errorf("%s: got %v, want ErrTooLarge", name, last)
+		if !errors.Is(last, ErrTooLarge) || rounds > keys+1 {
+			t.Errorf("%s: got %v after %d rounds, want ErrTooLarge", name, last, rounds)
 		}
+	}
+	if out := readAll(t, Read(told{failing{errors.New("was read")}, MaxBytes + 1}, Options{})); !errors.Is(out.err, ErrTooLarge) {
+		t.Errorf("a size of more than MaxBytes: got %v, want ErrTooLarge", out.err)
+	}
+}
+
+func TestAsManyAsAllowed(t *testing.T) {
+	text := "FT1," + rfcSeed + "\nFT2," + rfcSeed + "\n"
+	if out := readAll(t, readWithin(strings.NewReader(text), Options{}, int64(len(text)), 2)); len(out.records) != 2 || out.err != nil {
+		t.Errorf("got %d records and error %v, want two", len(out.records), out.err)
+	}
+	if out := readAll(t, readWithin(strings.NewReader(text), Options{}, int64(len(text)), 1)); len(out.records) != 1 || !errors.Is(out.err, ErrTooLarge) {
+		t.Errorf("got %d records and error %v, want one and ErrTooLarge", len(out.records), out.err)
 	}
 }
 

@@ -12,13 +12,13 @@ import (
 
 // decode gives the text of a file as UTF-8, without a byte order mark. It reads
 // UTF-16 as spreadsheets export it, with a mark or, from the zero bytes beside
-// the first two characters, without. A file beyond MaxBytes is refused: at
-// once where the reader tells its size, else when the bound is reached.
-func decode(r io.Reader) (*bufio.Reader, error) {
-	if size(r) > MaxBytes {
+// the first two characters, without. A file of more than maxBytes is
+// refused: at once where the reader tells its size, else when they are read.
+func decode(r io.Reader, maxBytes int64) (*bufio.Reader, error) {
+	if size(r) > maxBytes {
 		return nil, ErrTooLarge
 	}
-	in := bufio.NewReader(&bounded{r: r, left: MaxBytes})
+	in := bufio.NewReader(&bounded{r: r, left: maxBytes})
 	head, err := in.Peek(4)
 	if err != nil && err != io.EOF {
 		return nil, err
