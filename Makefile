@@ -1,0 +1,51 @@
+# What one types here. `make test` is the promise of the README: it installs
+# what the tests need where it may, and says what is missing where it may not.
+
+GO        ?= go
+BIN       ?= sesame
+LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME  ?= 30s
+BENCHTIME ?= 1s
+# The least that authcore's tests must cover, in percent.
+COVERAGE  := 90
+
+.PHONY: build test tools race cover lint fuzz bench screenshots clean
+
+build: ## the server with the gate in it
+	$(GO) build -o $(BIN) ./xcaddy
+
+tools: ## what the browser tests need: Debian's chromium, and axe-core
+	./.ci/tools
+
+test: tools race cover ## everything that must be green
+
+race:
+	$(GO) vet ./...
+	$(GO) test -race -shuffle=on ./...
+
+cover:
+	$(GO) test -coverprofile=coverage.authcore ./authcore
+	@$(GO) tool cover -func=coverage.authcore | awk -v least=$(COVERAGE) \
+		'$$1 == "total:" { print "authcore: " $$3 " of the statements are covered, at least " least "% are wanted"; exit ($$3 + 0 < least) }'
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) mod tidy -diff
+	$(GO) run $(LINT) run
+
+fuzz: ## every fuzz target in turn, FUZZTIME each
+	@for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+		for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$f); do \
+			echo "$$t ($$(dirname $$f))"; \
+			$(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$f) || exit 1; \
+		done; \
+	done
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+screenshots: tools ## every page as a picture, at 1280 and 320 px, into screenshots/
+	SESAME_SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count=1 -run Browser ./ui
+
+clean:
+	rm -rf $(BIN) coverage.* screenshots
