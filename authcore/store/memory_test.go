@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sesame-gateway/sesame/authcore/store"
+	"github.com/sesame-gateway/sesame/authcore/store/storetest"
 )
 
 // TestMemorySweeps shows that expired entries do not pile up.
@@ -41,4 +42,8 @@ func TestMemorySweeps(t *testing.T) {
 	if err != nil || n < 62 || n > 200 {
 		t.Errorf("%d entries are left (error %v), want from 62 to 200", n, err)
 	}
+}
+
+func TestMemoryConforms(t *testing.T) {
+	storetest.Run(t, func(*testing.T) store.Store { return store.NewMemory(time.Now) })
 }

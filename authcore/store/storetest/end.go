@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -77,6 +78,16 @@ func checkPanic(ctx context.Context, s store.Store) error {
 			return fmt.Errorf("the panic comes out of %s as %v", name, p)
 		}
 	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = s.Update(ctx, func(w store.Writer) error {
+			_ = halfway(w)
+			runtime.Goexit() // as t.FailNow does
+			return nil
+		})
+	}()
+	<-ended
 	return want(ctx, s, untouched)
 }
 

@@ -18,9 +18,12 @@ import (
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
-// patience bounds one case. It is far beyond what any takes, even under the
+// patience bounds one case, stall one step of it. They are far beyond what any takes, even under the
 // race detector: an engine that hangs is to be reported, not waited for.
-const patience = 2 * time.Minute
+const (
+	patience = 2 * time.Minute
+	stall    = 15 * time.Second // for one step of a case
+)
 
 // A Case is one promise of the contract.
 type Case struct {
@@ -172,7 +175,7 @@ func meanwhile(f func() error) error {
 	select {
 	case err := <-result:
 		return err
-	case <-time.After(patience / 10):
+	case <-time.After(stall):
 		return errors.New("a transaction waits while the function of another one runs")
 	}
 }
@@ -215,6 +218,8 @@ func (b *barrier) wait(ctx context.Context) error {
 	case <-b.all:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("transactions wait for one another's functions: %w", ctx.Err())
+		return ctx.Err()
+	case <-time.After(stall):
+		return errors.New("a transaction waits while the function of another one runs")
 	}
 }
