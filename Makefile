@@ -2,7 +2,7 @@
 # what the tests need where it may, and says what is missing where it may not.
 
 GO        ?= go
-BIN       ?= sesame
+BIN       ?= caddy
 LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s

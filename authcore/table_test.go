@@ -135,6 +135,23 @@ func TestTheTable(t *testing.T) {
 		}
 	}
 	golden(t, "testdata/login.md", b.String())
+	inReadme(t, b.String())
+}
+
+// inReadme holds the manual to the table.
+func inReadme(t *testing.T, table string) {
+	t.Helper()
+	const begin, end = "<!-- begin login table: authcore/testdata/login.md -->\n", "<!-- end login table -->"
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok1 := strings.Cut(string(readme), begin)
+	_, tail, ok2 := strings.Cut(rest, end)
+	if !ok1 || !ok2 {
+		t.Fatal("the README has no place for the table")
+	}
+	golden(t, "../README.md", head+begin+table+end+tail)
 }
 
 // checkMove holds for every step whatever it is.
