@@ -22,14 +22,16 @@ type PINHash string
 // IsZero reports that no PIN is defined.
 func (h PINHash) IsZero() bool { return h == "" }
 
-// The cost of a PIN: 12 MiB and three passes take some 18 ms of one core, in
-// blocks small enough not to upset the collector.
+// A pinCost is what one hash takes.
+type pinCost struct {
+	memory  uint32 // KiB
+	time    uint32 // passes
+	threads uint8
+}
+
 const (
-	argonMemory  = 12 * 1024 // KiB
-	argonTime    = 3
-	argonThreads = 1
-	argonSalt    = 16 // bytes
-	argonSum     = 32 // bytes
+	argonSalt = 16 // bytes
+	argonSum  = 32 // bytes
 )
 
 const phcForm = "$argon2id$v=19$m=%d,t=%d,p=%d,keyid=%d$%s$%s"
@@ -39,10 +41,17 @@ const phcForm = "$argon2id$v=19$m=%d,t=%d,p=%d,keyid=%d$%s$%s"
 type pinJudge struct {
 	running chan struct{} // a place for each hash under way
 	waiting chan struct{} // a place for each login in the room, running ones included
+	cost    pinCost       // of a new PIN; an older one goes by what its hash says
 }
 
+// newPINJudge makes a judge whose hashes take 12 MiB and three passes, some 18 ms
+// of one core, in blocks small enough not to upset the collector.
 func newPINJudge(running, waiting int) *pinJudge {
-	return &pinJudge{make(chan struct{}, running), make(chan struct{}, running+waiting)}
+	return &pinJudge{
+		running: make(chan struct{}, running),
+		waiting: make(chan struct{}, running+waiting),
+		cost:    pinCost{memory: 12 * 1024, time: 3, threads: 1},
+	}
 }
 
 // hash makes the hash of a new PIN. Errors: ErrBusy, the context's.
@@ -53,12 +62,12 @@ func (j *pinJudge) hash(ctx context.Context, s *Secrets, pin PIN) (PINHash, erro
 	}
 	salt := make([]byte, argonSalt)
 	rand.Read(salt)
-	sum, err := j.argon(ctx, pepper, salt, argonTime, argonMemory, argonThreads)
+	sum, err := j.argon(ctx, pepper, salt, j.cost)
 	if err != nil {
 		return "", err
 	}
 	b64 := base64.RawStdEncoding
-	return PINHash(fmt.Sprintf(phcForm, argonMemory, argonTime, argonThreads, id, b64.EncodeToString(salt), b64.EncodeToString(sum))), nil
+	return PINHash(fmt.Sprintf(phcForm, j.cost.memory, j.cost.time, j.cost.threads, id, b64.EncodeToString(salt), b64.EncodeToString(sum))), nil
 }
 
 // matches reports whether pin is the PIN behind h. Errors: ErrBusy, the
@@ -72,7 +81,7 @@ func (j *pinJudge) matches(ctx context.Context, s *Secrets, h PINHash, pin PIN) 
 	if err != nil {
 		return false, err
 	}
-	sum, err := j.argon(ctx, pepper, p.salt, p.time, p.memory, p.threads)
+	sum, err := j.argon(ctx, pepper, p.salt, p.cost)
 	if err != nil {
 		return false, err
 	}
@@ -81,7 +90,7 @@ func (j *pinJudge) matches(ctx context.Context, s *Secrets, h PINHash, pin PIN) 
 
 // argon runs one hash when there is room. Its place is given back when the hash
 // ends, not when the client leaves: else leaving would be a way to run more.
-func (j *pinJudge) argon(ctx context.Context, password, salt []byte, time, memory uint32, threads uint8) ([]byte, error) {
+func (j *pinJudge) argon(ctx context.Context, password, salt []byte, c pinCost) ([]byte, error) {
 	select {
 	case j.waiting <- struct{}{}:
 		defer func() { <-j.waiting }()
@@ -94,14 +103,13 @@ func (j *pinJudge) argon(ctx context.Context, password, salt []byte, time, memor
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return argon2.IDKey(password, salt, time, memory, threads, argonSum), nil
+	return argon2.IDKey(password, salt, c.time, c.memory, c.threads, argonSum), nil
 }
 
 type phc struct {
-	memory, time uint32
-	threads      uint8
-	keyID        uint32
-	salt, sum    []byte
+	cost      pinCost
+	keyID     uint32
+	salt, sum []byte
 }
 
 // parsePHC reads what hash wrote, and refuses parameters that would cost more
@@ -110,11 +118,11 @@ func parsePHC(h PINHash) (phc, error) {
 	damaged := errors.New("a PIN's hash is damaged: clear the PIN of this key")
 	var p phc
 	var rest string
-	if _, err := fmt.Sscanf(string(h), "$argon2id$v=19$m=%d,t=%d,p=%d,keyid=%d$%s", &p.memory, &p.time, &p.threads, &p.keyID, &rest); err != nil {
+	if _, err := fmt.Sscanf(string(h), "$argon2id$v=19$m=%d,t=%d,p=%d,keyid=%d$%s", &p.cost.memory, &p.cost.time, &p.cost.threads, &p.keyID, &rest); err != nil {
 		return phc{}, damaged
 	}
 	salt, sum, ok := cutPHC(rest)
-	if !ok || p.memory > 64*1024 || p.time > 10 || p.threads == 0 || p.time == 0 || len(sum) != argonSum || len(salt) < 8 {
+	if !ok || p.cost.memory > 64*1024 || p.cost.time > 10 || p.cost.threads == 0 || p.cost.time == 0 || len(sum) != argonSum || len(salt) < 8 {
 		return phc{}, damaged
 	}
 	p.salt, p.sum = salt, sum
