@@ -59,7 +59,12 @@ type Challenge struct {
 	ID       string // 256 bits of base64url; only the browser keeps it
 	Question Question
 	Target   string // where the person wanted to go; the caller validates it
-	Expires  time.Time
+	// Expires ends the login: Policy.Page after its page was made, then
+	// Policy.Challenge after its first answer.
+	Expires time.Time
+	// Salt makes the token of the session that this login may open, with ID and
+	// the secrets. It is drawn at the first answer.
+	Salt string
 
 	Holder Identifier // who the first good code said it is
 	Trial  Trial      // the code this login consumed last

@@ -133,7 +133,7 @@ func (g *Gate) prepare(ctx context.Context) error {
 // Begin starts a login towards a target. It writes nothing: until its first
 // answer a login is the sealed cookie that Seal makes of it.
 func (g *Gate) Begin(target string) Challenge {
-	return Challenge{ID: NewNonce(), Question: AskPasscode, Target: target, Expires: g.now().Add(g.policy.Challenge)}
+	return Challenge{ID: NewNonce(), Question: AskPasscode, Target: target, Expires: g.now().Add(g.policy.Page)}
 }
 
 // loginCookie is what the browser keeps of a login.
@@ -164,18 +164,18 @@ func (g *Gate) Challenge(ctx context.Context, cookie string) (Challenge, error) 
 	}
 	c := Challenge{ID: lc.ID, Question: AskPasscode, Target: lc.Target, Expires: lc.Expires}
 	err := g.shared.store.View(ctx, func(r store.Reader) (err error) {
-		c, err = currentChallenge(g.secrets(), r, c)
+		c, err = currentChallenge(g.secrets(), r, c, g.now())
 		return err
 	})
 	return c, err
 }
 
 // currentChallenge is the login as the store has it, or as the cookie gave it
-// when it has had no answer yet.
-func currentChallenge(s *Secrets, from getter, c Challenge) (Challenge, error) {
+// when it has had no answer yet, or none for so long that it begins again.
+func currentChallenge(s *Secrets, from getter, c Challenge, now time.Time) (Challenge, error) {
 	rec, err := read[challengeRecord](s, from, challengeName(c.ID))
-	if errors.Is(err, store.ErrNotFound) {
-		return c, nil
+	if errors.Is(err, store.ErrNotFound) || err == nil && !now.Before(rec.Expires) {
+		return Challenge{ID: c.ID, Question: AskPasscode, Target: c.Target, Expires: c.Expires}, nil
 	}
 	rec.ID = c.ID
 	return Challenge(rec), err

@@ -20,10 +20,11 @@ type Reply struct {
 	Token     Token      // with Granted
 }
 
-// token is the session that a login may open: made from the login's ID under
-// the secrets, so that a double click gets one session and no token is stored.
+// token is the session that a login may open: made from the login's ID and salt
+// under the secrets, so that a double click gets one session and no token is
+// stored.
 func (s *Secrets) token(c Challenge) Token {
-	return Token(base64.RawURLEncoding.EncodeToString(s.derive("session", c.ID)))
+	return Token(base64.RawURLEncoding.EncodeToString(s.derive("session", c.ID+c.Salt)))
 }
 
 // digest tells one answer from another without keeping it.
@@ -51,7 +52,7 @@ func (s *Secrets) digest(c Challenge, a Answer) []byte {
 // Errors: ErrNoChallenge (expired), ErrWrongQuestion, ErrBusy, the store's.
 // After ErrBusy or an error of the store a code must be considered used.
 func (g *Gate) Answer(ctx context.Context, c Challenge, a Answer, from Source) (Reply, error) {
-	turn := turn{gate: g, secrets: g.secrets(), begun: c, answer: a, from: from, reference: NewReference()}
+	turn := turn{gate: g, secrets: g.secrets(), begun: c, answer: a, from: from, reference: NewReference(), salt: NewNonce()}
 	turn.digest = turn.secrets.digest(c, a)
 	todo, reply, err := turn.play(ctx, nil)
 	if err != nil || todo == (work{}) {
@@ -88,6 +89,7 @@ type turn struct {
 	digest    []byte
 	from      Source
 	reference Reference
+	salt      string // of the session, should this be the first answer
 }
 
 // play is one transaction of an answer: read everything, one pure step, write
@@ -155,12 +157,15 @@ func (t *turn) place(c Challenge, s scene, h *hashed) place {
 // or for the stand-in. Error: ErrNoChallenge when the login has expired.
 func (t *turn) read(w store.Writer) (scene, Challenge, error) {
 	now := t.gate.now()
-	c, err := currentChallenge(t.secrets, w, t.begun)
+	c, err := currentChallenge(t.secrets, w, t.begun, now)
 	if err != nil {
 		return scene{}, c, err
 	}
 	if !now.Before(c.Expires) {
 		return scene{}, c, ErrNoChallenge
+	}
+	if c.Salt == "" {
+		c.Salt, c.Expires = t.salt, now.Add(t.gate.policy.Challenge)
 	}
 	who := c.Holder
 	if a, ok := t.answer.(PasscodeAnswer); ok {

@@ -30,7 +30,10 @@ type Policy struct {
 	// which only who holds the key can do, before the key is locked.
 	LockAfter int
 
-	// Challenge is how long a login may take from its first page to its last.
+	// Page is how long a login page may lie open before its first answer: people
+	// come back to the tab they left in the morning.
+	Page time.Duration
+	// Challenge is how long a login may take from its first answer to its last.
 	Challenge time.Duration
 	// Repeat is how long the same form, sent again by a double click, gets the
 	// answer that it got the first time.
@@ -49,7 +52,7 @@ func DefaultPolicy() Policy {
 		PINMin: 4, PINMax: 8,
 		Small: 1, Medium: 3, Large: 10,
 		NextCodeAfter: 3, LockAfter: 5,
-		Challenge: 10 * time.Minute, Repeat: 10 * time.Second,
+		Page: 12 * time.Hour, Challenge: 10 * time.Minute, Repeat: 10 * time.Second,
 		Idle: time.Hour, Absolute: 10 * time.Hour,
 		Ticket: time.Minute,
 	}
@@ -64,6 +67,8 @@ func (p Policy) Validate() error {
 		return fmt.Errorf("the windows must grow from 1 to 60 steps: not %d, %d, %d", p.Small, p.Medium, p.Large)
 	case p.NextCodeAfter < 1 || p.LockAfter < p.NextCodeAfter || p.LockAfter > 100:
 		return fmt.Errorf("failures: the next code must be asked after 1 or more, the key locked no earlier and after 100 at most: not %d and %d", p.NextCodeAfter, p.LockAfter)
+	case p.Page < time.Minute || p.Page > 7*24*time.Hour:
+		return fmt.Errorf("a login page may lie open between a minute and a week: not %s", p.Page)
 	case p.Challenge < time.Minute || p.Challenge > time.Hour:
 		return fmt.Errorf("a login must be given between a minute and an hour: not %s", p.Challenge)
 	case p.Repeat < 0 || p.Repeat > time.Minute:

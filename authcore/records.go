@@ -114,6 +114,7 @@ type (
 		Question Question   `json:"question"`
 		Target   string     `json:"target,omitempty"`
 		Expires  time.Time  `json:"expires"`
+		Salt     string     `json:"salt,omitempty"`
 		Holder   Identifier `json:"holder,omitempty"`
 		Trial    Trial      `json:"trial,omitzero"`
 		NewPIN   PINHash    `json:"newPIN,omitempty"`
