@@ -1,6 +1,7 @@
 package keyfile
 
 import (
+	"cmp"
 	"encoding/base32"
 	"encoding/hex"
 	"errors"
@@ -77,13 +78,7 @@ func seedOf(field string, e Encoding) ([]byte, error) {
 
 func decodeSeed(field string, e Encoding) ([]byte, error) {
 	if e == Base32 {
-		text := strings.ToUpper(strings.TrimRight(field, "="))
-		seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(text)
-		if err != nil || !canonicalBase32(text, seed) {
-			return nil, errors.New("the seed is not in Base32, which has the letters A to Z and the digits 2 to 7: " +
-				"if the supplier says that seeds are hexadecimal, say so too")
-		}
-		return seed, nil
+		return decodeBase32(strings.ToUpper(strings.TrimRight(field, "=")))
 	}
 	seed, err := hex.DecodeString(field)
 	switch {
@@ -95,10 +90,20 @@ func decodeSeed(field string, e Encoding) ([]byte, error) {
 	return seed, nil
 }
 
-// canonicalBase32 tells whether no bit of text was dropped in decoding: RFC
-// 4648 section 3.5 lets a decoder refuse what no encoder writes.
-func canonicalBase32(text string, seed []byte) bool {
-	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(seed) == text
+// decodeBase32 reads Base32 without its padding (RFC 4648 section 6). Bits that
+// are left over behind the last byte are dropped, as every authenticator does:
+// suppliers make seeds by drawing letters.
+func decodeBase32(text string) ([]byte, error) {
+	seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(text)
+	if err != nil {
+		return nil, errors.New("the seed is not in Base32, which has the letters A to Z and the digits 2 to 7: " +
+			"if the supplier says that seeds are hexadecimal, say so too")
+	}
+	switch len(text) % 8 {
+	case 1, 3, 6: // no number of bytes takes so many
+		return nil, fmt.Errorf("the seed has %d characters, which is no length in Base32: some are missing", len(text))
+	}
+	return seed, nil
 }
 
 // kindOf reads the name of an algorithm, otherwise the default.
@@ -185,4 +190,19 @@ func labelOf(field string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// hashFor reads the hash function that goes with a seed of the given length. A
+// seed of 32 or 64 bytes without a hash function is refused unless the options
+// name one: some take SHA-256 or SHA-512 from the length of the seed where
+// others take SHA-1, and the codes differ.
+func hashFor(field string, seed int, o Options) (otp.Hash, error) {
+	h, err := hashOf(field)
+	if err != nil || h != 0 {
+		return h, err
+	}
+	if o.Hash == 0 && (seed == 32 || seed == 64) {
+		return 0, errors.New("the file does not say which hash function goes with a seed of this length: ask the supplier, and name it")
+	}
+	return cmp.Or(o.Hash, otp.SHA1), nil
 }

@@ -13,11 +13,16 @@ type Format uint8
 
 // The formats, and their text forms.
 const (
-	Auto Format = iota // "auto"
-	OATH               // "oath-csv": serial, seed, type, digits, period or counter, hash; LinOTP, privacyIDEA, vendors' text files
+	Auto      Format = iota // "auto"
+	OATH                    // "oath-csv": serial, seed, type, digits, period or counter, hash; LinOTP, privacyIDEA, vendors' text files
+	Entra                   // "entra-csv": columns named on the first line; Microsoft Entra, Token2, Deepnet SafeID
+	YubicoLog               // "yubico-log": the YubiKey Personalization Tool's log in its traditional format
+	Yubico                  // "yubico-csv": the same log in the Yubico format
+	OTPAuth                 // "otpauth": otpauth:// URIs, one a line
 )
 
-var formatNames = [...]string{Auto: "auto", OATH: "oath-csv"}
+var formatNames = [...]string{Auto: "auto", OATH: "oath-csv", Entra: "entra-csv", YubicoLog: "yubico-log",
+	Yubico: "yubico-csv", OTPAuth: "otpauth"}
 
 // String gives the text form of f.
 func (f Format) String() string {

@@ -17,36 +17,34 @@ import (
 const maxLine = 8 << 10
 
 // A lineParser reads the key of one line. Where it fails, the record says as
-// much as is known of the key.
+// much as is known of the key. errNoKey passes over a line that holds none.
 type lineParser func(line string) (Record, error)
+
+var errNoKey = errors.New("keyfile: the line holds no key")
 
 // readLines reads the formats that have a key a line. Empty lines and those
 // that begin with # hold none.
 func readLines(in *bufio.Reader, o Options, k *sink) error {
-	var (
-		src   = lines{in: in}
-		parse lineParser
-		head  heading
-	)
+	src, head := lines{in: in}, heading{}
+	var parse lineParser
 	for {
 		line, err := src.next()
 		switch {
 		case err == io.EOF:
 			return nil
-		case errors.As(err, new(*Problem)):
-			err = k.hand(Record{}, err)
 		case err != nil:
 			return err
 		case line == "":
+			continue
 		case line[0] == '#':
 			head.comment(line)
+			continue
 		case parse == nil:
-			parse = head.parser(line, o)
-			err = k.line(parse, line, src.number)
-		default:
-			err = k.line(parse, line, src.number)
+			if parse, err = head.parser(line, o); err != nil {
+				return fmt.Errorf("line %d: %w", src.number, err)
+			}
 		}
-		if err != nil {
+		if err := k.line(parse, line, src.number); err != nil {
 			return err
 		}
 	}
@@ -55,7 +53,10 @@ func readLines(in *bufio.Reader, o Options, k *sink) error {
 // line parses one line and hands over the outcome.
 func (k *sink) line(parse lineParser, line string, number int) error {
 	rec, err := parse(line)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoKey):
+		return nil
+	case err != nil:
 		return k.problem(number, rec.Serial, err)
 	}
 	rec.Line = number
@@ -75,11 +76,51 @@ func (h *heading) comment(line string) {
 	}
 }
 
-// parser chooses the parser of a text file from the first line that may hold a
-// key.
-func (h *heading) parser(line string, o Options) lineParser {
-	columns := columns{separator: separatorOf(line)}
-	return oathParser(columns, h.holders, o)
+// parser chooses the parser of a text file by the options, or else by the first
+// line that may hold a key.
+func (h *heading) parser(line string, o Options) (lineParser, error) {
+	c := columns{separator: separatorOf(line)}
+	f := o.Format
+	if f == Auto {
+		f = recognise(c, line)
+	}
+	switch f {
+	case OATH:
+		return oathParser(c, h.holders, o), nil
+	case Entra:
+		return entraParser(c, line, o)
+	case YubicoLog:
+		return yubicoLogParser(c, o), nil
+	case Yubico:
+		return yubicoParser(c, o), nil
+	case OTPAuth:
+		return otpauthParser(o), nil
+	}
+	return nil, ErrUnrecognised
+}
+
+// recognise tells the format of a text file from the first line that may hold a
+// key: Auto if it cannot be told.
+func recognise(c columns, line string) Format {
+	if isOTPAuth(line) {
+		return OTPAuth
+	}
+	fields, err := c.split(line)
+	if err != nil {
+		return OATH // which says what is wrong with the line
+	}
+	switch {
+	case isEntra(fields):
+		return Entra
+	case isYubicoLog(fields):
+		return YubicoLog
+	case isYubico(fields):
+		return Yubico
+	}
+	if _, err := serialOf(at(fields, 0)); err != nil && len(fields) < 2 {
+		return Auto
+	}
+	return OATH
 }
 
 // lines gives the lines of a text, numbered from 1, without the white space
@@ -90,8 +131,8 @@ type lines struct {
 	afterR bool // the line before ended with CR: an LF belongs to it
 }
 
-// next gives the next line; io.EOF behind the last; a *Problem for a line that
-// is too long or is no text, behind which reading may go on.
+// next gives the next line, io.EOF behind the last. A line that is too long or
+// no text is an error: the file is not what it was taken for.
 func (l *lines) next() (string, error) {
 	var buf []byte
 	long, some := false, false
@@ -119,7 +160,7 @@ func (l *lines) next() (string, error) {
 	}
 	l.number++
 	if long {
-		return "", &Problem{Line: l.number, Err: fmt.Errorf("the line is longer than %d bytes: no key needs that much", maxLine)}
+		return "", fmt.Errorf("line %d: the line is longer than %d bytes: no key needs that much", l.number, maxLine)
 	}
 	return l.text(buf)
 }
@@ -131,13 +172,13 @@ func (l *lines) text(buf []byte) (string, error) {
 	if !utf8.Valid(buf) {
 		decoded, err := charmap.Windows1252.NewDecoder().Bytes(buf)
 		if err != nil {
-			return "", &Problem{Line: l.number, Err: errors.New("the line is neither UTF-8 nor Windows-1252 text")}
+			return "", fmt.Errorf("line %d: the line is neither UTF-8 nor Windows-1252 text", l.number)
 		}
 		buf = decoded
 	}
 	line := strings.TrimSpace(string(buf))
 	if strings.ContainsFunc(line, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
-		return "", &Problem{Line: l.number, Err: errors.New("the line has a control character in it: this is not a text file, or it is damaged")}
+		return "", fmt.Errorf("line %d: the line has a control character in it: this is not a text file, or it is damaged", l.number)
 	}
 	return line, nil
 }

@@ -17,9 +17,8 @@ import (
 //	serial, seed[, counter]
 //
 // Seeds are hexadecimal. A line that leaves them out is of hotp, 6 digits, 30
-// seconds. A seed of 32 or 64 bytes without a hash function is refused unless
-// the options name one: LinOTP reads SHA-256 or SHA-512 from the length of the
-// seed where privacyIDEA reads SHA-1, and the codes differ.
+// seconds. LinOTP takes the hash function from the length of the seed where
+// privacyIDEA takes SHA-1: see hashFor.
 //
 // In privacyIDEA's second version, which a comment announces, the user, the
 // resolver and the realm stand before the serial.
@@ -75,7 +74,7 @@ func oathRecord(rec *Record, fields []string, o Options) (err error) {
 	if err := oathMoving(rec, at(fields, oathStep), o); err != nil {
 		return err
 	}
-	g.Hash, err = oathHashOf(at(fields, oathHash), len(g.Seed), o)
+	g.Hash, err = hashFor(at(fields, oathHash), len(g.Seed), o)
 	return err
 }
 
@@ -87,17 +86,6 @@ func oathMoving(rec *Record, field string, o Options) (err error) {
 	}
 	rec.Generator.Period, err = periodOf(field, cmp.Or(o.Period, 30*time.Second))
 	return err
-}
-
-func oathHashOf(field string, seed int, o Options) (otp.Hash, error) {
-	h, err := hashOf(field)
-	if err != nil || h != 0 {
-		return h, err
-	}
-	if o.Hash == 0 && (seed == 32 || seed == 64) {
-		return 0, errors.New("the line does not say which hash function goes with a seed of this length: ask the supplier, and name it")
-	}
-	return cmp.Or(o.Hash, otp.SHA1), nil
 }
 
 func isNumber(field string) bool {

@@ -153,10 +153,11 @@ func TestOATHRefusals(t *testing.T) {
 
 func TestOATHRefusalsOfBase32(t *testing.T) {
 	for line, want := range map[string]string{
-		"FT1," + rfcSeed:                 "not in Base32",
-		"FT1,GEZDGNBVGY3TQOJQGEZDGN1":    "not in Base32",
-		"FT1,GEZDGNBVGY3TQOJQGEZDGNBVG4": "",              // 16 bytes
-		"FT1,GEZDGNBVGY3TQOJQGEZDGNBVG5": "not in Base32", // the same and two bits that no encoder sets
+		"FT1," + rfcSeed:                  "not in Base32",
+		"FT1,GEZDGNBVGY3TQOJQGEZDGNBV1Q":  "not in Base32",
+		"FT1,GEZDGNBVGY3TQOJQGEZDGNBVG4":  "", // 16 bytes
+		"FT1,GEZDGNBVGY3TQOJQGEZDGNBVG5":  "", // the same, and two bits that no encoder sets
+		"FT1,GEZDGNBVGY3TQOJQGEZDGNBVG43": "27 characters, which is no length",
 	} {
 		out := readText(t, line, Options{Encoding: Base32})
 		if want == "" {
