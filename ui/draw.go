@@ -5,9 +5,12 @@ import (
 	"strings"
 )
 
-// sample is the code that the drawings and the examples show. The PIN beside
-// it, 1984, is the one of the académies' own guides.
-const sample = "62735149"
+// The code and the PIN that the drawings and the examples show. The PIN is one
+// that no rule against easy PINs refuses: no date, no row, no keypad pattern.
+const (
+	sample    = "62735149"
+	samplePIN = "4938"
+)
 
 // sampleCode returns an example code of n digits.
 func sampleCode(n int) string { return sample[:min(max(n, 1), len(sample))] }
@@ -43,9 +46,9 @@ const (
 	digitPitch  = 22
 )
 
-// outline is the segments as SVG path data, relative to the digit's corner;
+// strokes is the segments as SVG path data, relative to the digit's corner;
 // a bar is a hexagon 4 units thick whose ends leave a gap to its neighbours.
-var outline = []struct {
+var strokes = []struct {
 	bit   int
 	x, y  int
 	shape string
@@ -64,15 +67,15 @@ const (
 	post = "m2 .6 2 1.8v7.2l-2 1.8-2-1.8v-7.2z"
 )
 
-// drawDigits returns the SVG path data of a code in seven segments, its upper
+// segments returns the SVG path data of a code in seven segments, its upper
 // left corner at (0, 0).
-func drawDigits(code string) string {
+func segments(code string) string {
 	var d strings.Builder
 	for i, c := range code {
 		if c < '0' || c > '9' {
 			continue
 		}
-		for _, s := range outline {
+		for _, s := range strokes {
 			if lit[c-'0']&s.bit != 0 {
 				fmt.Fprintf(&d, "M%d %d%s", i*digitPitch+s.x, s.y, s.shape)
 			}
@@ -81,5 +84,30 @@ func drawDigits(code string) string {
 	return d.String()
 }
 
-// drawnWidth is the width of what drawDigits draws for n digits.
-func drawnWidth(n int) int { return n*digitPitch - (digitPitch - digitWidth) }
+// keyDrawing is what the drawing of a key needs: lengths in its own units.
+type keyDrawing struct {
+	Code     string // what its screen shows
+	Segments string // the same, as path data
+	Outline  string // the body with its eye, as path data
+	Screen   int    // width of the screen
+	Ring     int    // x of the middle of the ring
+	Width    int    // width of the whole
+}
+
+// drawKey prepares the drawing of a key that shows the sample code.
+func drawKey(digits int) keyDrawing {
+	code := sampleCode(digits)
+	screen := len(code)*digitPitch - (digitPitch - digitWidth) + 28
+	body := screen + 40
+	return keyDrawing{
+		Code: code, Segments: segments(code), Outline: outline(body),
+		Screen: screen, Ring: body + 40, Width: body + 66,
+	}
+}
+
+// outline is a body of that width, 104 high, with an eye for the ring at its
+// right: the hole turns against the body, so that it stays empty.
+func outline(width int) string {
+	return fmt.Sprintf("M28 1h%dq27 0 27 27v6h6a18 18 0 0 1 0 36h-6v6q0 27-27 27h-%dq-27 0-27-27v-48q0-27 27-27z"+
+		"M%d 44a8 8 0 1 0 0 16 8 8 0 1 0 0-16z", width-56, width-56, width+5)
+}

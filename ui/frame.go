@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"html/template"
 	"strings"
 	"time"
 )
@@ -78,22 +79,24 @@ type Accessibility struct {
 // Known reports whether there is anything to show of the contact.
 func (c Contact) Known() bool { return c != Contact{} }
 
-// PhoneHref is the telephone number as a tel: address (RFC 3966), or empty
-// when the number has no digit.
-func (c Contact) PhoneHref() string {
+// portal returns the address of path on the portal's host.
+func (f Frame) portal(path string) string {
+	return strings.TrimSuffix(f.PortalURL, "/") + path
+}
+
+// telephone is a number as a tel: address (RFC 3966), empty when it has no
+// digit. Nothing but digits and plus signs is left in it, which makes it the
+// one address that need not go through the template's own filter: that filter
+// knows no tel:.
+func telephone(number string) template.URL {
 	digits := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r == '+' {
 			return r
 		}
 		return -1
-	}, c.Phone)
+	}, number)
 	if strings.Trim(digits, "+") == "" {
 		return ""
 	}
-	return "tel:" + digits
-}
-
-// portal returns the address of path on the portal's host.
-func (f Frame) portal(path string) string {
-	return strings.TrimSuffix(f.PortalURL, "/") + path
+	return template.URL("tel:" + digits) //nolint:gosec // digits and plus signs
 }

@@ -111,10 +111,15 @@ func (c catalogue) text(key string, pairs ...any) (string, error) {
 	return strings.NewReplacer(olds...).Replace(text), nil
 }
 
-// first returns the text of the first of the keys that exists.
+func (c catalogue) has(key string) bool {
+	_, ok := c.texts[key]
+	return ok
+}
+
+// first returns the first of the keys that has a text, or the last one.
 func (c catalogue) first(keys ...string) string {
 	for _, key := range keys {
-		if _, ok := c.texts[key]; ok {
+		if c.has(key) {
 			return key
 		}
 	}

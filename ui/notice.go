@@ -3,8 +3,9 @@ package ui
 // Notice is the message at the head of a page: what was wrong with the form
 // just posted, or what has happened. The zero value is no message.
 //
-// Any Notice may stand on any page that has one; its text fits the page, and
-// it is tied to the fields it is about where the page has them.
+// The notices about a PIN belong to NewPIN, whose limits they name. Any other
+// may stand on any page that has one; its text fits the page, and it is tied
+// to the fields it is about where the page has them.
 type Notice uint8
 
 // The messages. "Nothing was used" means that the code typed still serves.

@@ -75,7 +75,11 @@ type NewPIN struct {
 	// SerialTail is the end of the key's number, to recognise the key in one's
 	// hand; may be empty.
 	SerialTail string
-	Notice     Notice
+	// Until is when the login must be over, in the location in which it is to
+	// be read: people are told of every time limit (WCAG 2.2.1). Zero says
+	// nothing.
+	Until  time.Time
+	Notice Notice
 }
 
 // Synchronise is step 3 of a first connection: the PASSCODE made of the new
@@ -83,6 +87,7 @@ type NewPIN struct {
 type Synchronise struct {
 	Digits Digits
 	Wait   Wait
+	Until  time.Time // as in NewPIN
 	Notice Notice
 }
 
@@ -92,6 +97,7 @@ type Synchronise struct {
 type NextCode struct {
 	Digits Digits
 	Wait   Wait
+	Until  time.Time // as in NewPIN
 	Notice Notice
 }
 

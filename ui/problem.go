@@ -68,3 +68,45 @@ func (k Kind) again() bool {
 		ProblemExpired, ProblemUnavailable, ProblemCrossSite, ProblemCookiesNeeded,
 	}, k)
 }
+
+// problemBox is a Problem made ready for its page in one language.
+type problemBox struct {
+	Heading string
+	Text    []string
+	Whom    bool // say whom to ask
+	Action  string
+	Href    string // of the action
+}
+
+func (s *screen) problem(p Problem) *problemBox {
+	key := p.Kind.key()
+	heading := key + ".h1"
+	if p.Application != "" {
+		heading = s.texts.first(key+".h1.application", heading)
+	}
+	box := &problemBox{
+		Heading: s.say(heading, "application", p.Application),
+		Text:    []string{s.say(key + ".text")},
+		Whom:    p.Kind == ProblemForbidden,
+		Action:  s.say("problem.portal"),
+		Href:    s.onward(p),
+	}
+	if s.texts.has(key + ".more") {
+		box.Text = append(box.Text, s.say(key+".more"))
+	}
+	if p.Kind.again() {
+		box.Action = s.say("problem.again")
+	}
+	return box
+}
+
+// onward is where a problem's button leads.
+func (s *screen) onward(p Problem) string {
+	switch {
+	case p.Next != "":
+		return p.Next
+	case p.Kind.again():
+		return s.Portal(PathLogin)
+	}
+	return s.Portal(PathPortal)
+}

@@ -1,17 +1,10 @@
 package ui
 
 import (
-	"embed"
 	"fmt"
-	"html/template"
-	"path"
 	"slices"
-	"strings"
 	"time"
 )
-
-//go:embed templates/*.html
-var templateFiles embed.FS
 
 // screen is what the templates see.
 type screen struct {
@@ -22,7 +15,10 @@ type screen struct {
 	Step   int
 	Notice *noticeBox
 
+	Problem *problemBox // of a Problem page, nil on the others
+
 	texts catalogue
+	err   error // the first text that was missing
 }
 
 // noticeBox is a Notice made ready for one page in one language.
@@ -52,29 +48,30 @@ func (r *Renderer) screen(f Frame, p Page) (*screen, error) {
 		return nil, fmt.Errorf("render page %s: there is no notice %d", v.name, v.notice)
 	}
 	s := &screen{Frame: f, Page: p, Name: v.name, Step: v.step, texts: r.catalogues[f.Lang]}
-	return s, s.write(v)
+	if v.notice != NoticeNone {
+		s.Notice = s.box(v)
+	}
+	if problem, ok := p.(Problem); ok {
+		s.Problem = s.problem(problem)
+	}
+	s.Title = s.title(v)
+	return s, s.err
 }
 
-// write fills in the notice and the title.
-func (s *screen) write(v view) error {
-	var err error
-	if v.notice != NoticeNone {
-		if s.Notice, err = s.box(v); err != nil {
-			return err
-		}
+// say returns a text of the page's language; the first one that is missing
+// makes the whole page an error.
+func (s *screen) say(key string, pairs ...any) string {
+	text, err := s.texts.text(key, pairs...)
+	if err != nil && s.err == nil {
+		s.err = err
 	}
-	key := v.title
-	if key == "" {
-		key = v.name + ".title"
-	}
-	s.Title, err = s.title(key)
-	return err
+	return text
 }
 
 // box prepares the notice of a page. A text may be written for one page alone:
 // "notice.passcodeTooLong.nextCode.text" goes before
 // "notice.passcodeTooLong.text".
-func (s *screen) box(v view) (*noticeBox, error) {
+func (s *screen) box(v view) *noticeBox {
 	facts := notices[v.notice]
 	box := &noticeBox{Name: facts.name, Tone: facts.tone}
 	for _, field := range v.fields {
@@ -82,38 +79,30 @@ func (s *screen) box(v view) (*noticeBox, error) {
 			box.Fields = append(box.Fields, field)
 		}
 	}
-	var err error
-	prefix := "notice." + facts.name
-	heading := s.texts.first(prefix+"."+v.name+".heading", prefix+".heading")
-	if box.Heading, err = s.texts.text(heading, s.values()...); err != nil {
-		return nil, err
-	}
-	text := s.texts.first(prefix+"."+v.name+".text", prefix+".text")
-	box.Text, err = s.texts.text(text, s.values()...)
-	return box, err
+	general := "notice." + facts.name
+	special := general + "." + v.name
+	box.Heading = s.say(s.texts.first(special+".heading", general+".heading"), s.values()...)
+	box.Text = s.say(s.texts.first(special+".text", general+".text"), s.values()...)
+	return box
 }
 
-// title puts together "Error: what – step – page – product".
-func (s *screen) title(key string) (string, error) {
-	title, err := s.texts.text(key)
-	if err != nil {
-		return "", err
+// title puts together "Error: what – step: page – product".
+func (s *screen) title(v view) string {
+	key := v.title
+	if key == "" {
+		key = v.name + ".title"
 	}
+	title := s.say(key)
 	if s.Step > 0 {
-		if title, err = s.texts.text("title.step", "step", s.Step, "title", title); err != nil {
-			return "", err
-		}
+		title = s.say("title.step", "step", s.Step, "title", title)
 	}
-	if s.Notice != nil {
-		form := "title.notice"
-		if s.Notice.IsError() {
-			form = "title.error"
-		}
-		if title, err = s.texts.text(form, "notice", s.Notice.Heading, "title", title); err != nil {
-			return "", err
-		}
+	switch {
+	case s.Notice.IsError():
+		title = s.say("title.error", "notice", s.Notice.Heading, "title", title)
+	case s.Notice != nil:
+		title = s.say("title.notice", "notice", s.Notice.Heading, "title", title)
 	}
-	return s.texts.text("title.document", "title", title)
+	return s.say("title.document", "title", title)
 }
 
 // values are the numbers that the texts of a page may name.
@@ -149,19 +138,19 @@ func (s *screen) Invalid(field string) bool {
 	return s.Notice != nil && slices.Contains(s.Notice.Fields, field)
 }
 
-// ErrorAt reports whether the error's words stand at this field: at the last
-// one of those concerned, so that they are not said twice.
+// ErrorAt reports whether the error's words stand at this field as well: when
+// it is about this one alone.
 func (s *screen) ErrorAt(field string) bool {
-	if s.Notice == nil || len(s.Notice.Fields) == 0 {
-		return false
-	}
-	return s.Notice.Fields[len(s.Notice.Fields)-1] == field
+	return s.Invalid(field) && len(s.Notice.Fields) == 1
 }
 
-// Describe lists the ids of what describes a field: its hint and its error.
+// Describe lists the ids of what describes a field: its error and its hint.
 func (s *screen) Describe(field string) string {
-	if s.Invalid(field) {
+	switch {
+	case s.ErrorAt(field):
 		return "error " + field + "-hint"
+	case s.Invalid(field):
+		return "notice-text " + field + "-hint"
 	}
 	return field + "-hint"
 }
@@ -187,35 +176,6 @@ func (s *screen) FocusOn(field string) bool {
 // Portal is the address of a path on the portal's host.
 func (s *screen) Portal(path string) string { return s.Frame.portal(path) }
 
-// Onward is where a problem's button leads.
-func (s *screen) Onward() string {
-	p, ok := s.Page.(Problem)
-	switch {
-	case !ok:
-		return s.Portal(PathPortal)
-	case p.Next != "":
-		return p.Next
-	case p.Kind.again():
-		return s.Portal(PathLogin)
-	}
-	return s.Portal(PathPortal)
-}
-
-// Again reports whether a problem's button leads to a new login.
-func (s *screen) Again() bool {
-	p, ok := s.Page.(Problem)
-	return ok && p.Kind.again()
-}
-
-// ProblemKey is the prefix of a problem's texts.
-func (s *screen) ProblemKey() string {
-	p, ok := s.Page.(Problem)
-	if !ok {
-		return ""
-	}
-	return p.Kind.key()
-}
-
 // Moment is the time of the refusal as one reads it, empty when unknown.
 func (s *screen) Moment() string {
 	if s.Frame.Time.IsZero() {
@@ -227,51 +187,23 @@ func (s *screen) Moment() string {
 	return s.Frame.Time.Format("02/01/2006, 15:04:05")
 }
 
+// Deadline is when the steps of the login must be over, as one reads it, empty
+// when the page does not say.
+func (s *screen) Deadline() string {
+	var until time.Time
+	switch p := s.Page.(type) {
+	case NewPIN:
+		until = p.Until
+	case Synchronise:
+		until = p.Until
+	case NextCode:
+		until = p.Until
+	}
+	if until.IsZero() {
+		return ""
+	}
+	return until.Format("15:04")
+}
+
 // Machine is the time of the refusal as a program reads it (RFC 3339).
 func (s *screen) Machine() string { return s.Frame.Time.Format(time.RFC3339) }
-
-// parseTemplates returns one template set a page, by the page's name.
-func parseTemplates(c catalogue) (map[string]*template.Template, error) {
-	base, err := template.New("").Funcs(functions(c)).ParseFS(templateFiles, "templates/_*.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse the templates: %w", err)
-	}
-	names, err := templateFiles.ReadDir("templates")
-	if err != nil {
-		return nil, fmt.Errorf("list the templates: %w", err)
-	}
-	pages := make(map[string]*template.Template)
-	for _, entry := range names {
-		if strings.HasPrefix(entry.Name(), "_") {
-			continue
-		}
-		page, err := template.Must(base.Clone()).ParseFS(templateFiles, "templates/"+entry.Name())
-		if err != nil {
-			return nil, fmt.Errorf("parse the templates: %w", err)
-		}
-		pages[strings.TrimSuffix(entry.Name(), path.Ext(entry.Name()))] = page
-	}
-	return pages, nil
-}
-
-// functions are what the templates may call: t for a text, static for the
-// path of a static file, digit for the drawing of a digit.
-func functions(c catalogue) template.FuncMap {
-	return template.FuncMap{
-		"t": c.text,
-		"static": func(name string) (string, error) {
-			if p := StaticPath(name); p != "" {
-				return p, nil
-			}
-			return "", fmt.Errorf("there is no static file %q", name)
-		},
-		"digits": drawDigits,
-		"code":   sampleCode,
-		"width":  drawnWidth,
-	}
-}
-
-// Questions are the cases that the assistance page answers, in its order.
-func (s *screen) Questions() []string {
-	return []string{"refused", "forgotten", "lost", "locked", "empty"}
-}

@@ -47,20 +47,28 @@ type Renderer struct {
 // program was built with a broken template or text file, never that the
 // environment is wrong.
 func New() (*Renderer, error) {
-	r := &Renderer{
-		catalogues: make(map[Lang]catalogue),
-		templates:  make(map[Lang]map[string]*template.Template),
-	}
+	var catalogues []catalogue
 	for _, lang := range Langs() {
 		texts, err := readCatalogue(lang)
 		if err != nil {
 			return nil, err
 		}
+		catalogues = append(catalogues, texts)
+	}
+	return newRenderer(catalogues)
+}
+
+func newRenderer(catalogues []catalogue) (*Renderer, error) {
+	r := &Renderer{
+		catalogues: make(map[Lang]catalogue),
+		templates:  make(map[Lang]map[string]*template.Template),
+	}
+	for _, texts := range catalogues {
 		pages, err := parseTemplates(texts)
 		if err != nil {
 			return nil, err
 		}
-		r.catalogues[lang], r.templates[lang] = texts, pages
+		r.catalogues[texts.lang], r.templates[texts.lang] = texts, pages
 	}
 	return r, nil
 }
@@ -77,7 +85,8 @@ func (r *Renderer) Render(w io.Writer, f Frame, p Page) error {
 	if err := r.templates[f.Lang][s.Name].ExecuteTemplate(&html, "document", s); err != nil {
 		return fmt.Errorf("render page %s: %w", s.Name, err)
 	}
-	_, err = w.Write(html.Bytes())
+	// The page says that it is UTF-8, whatever bytes it was given to show.
+	_, err = w.Write(bytes.ToValidUTF8(html.Bytes(), []byte("\uFFFD")))
 	return err
 }
 

@@ -2,25 +2,200 @@ package ui_test
 
 import (
 	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sesame-gateway/sesame/ui"
 )
 
-func TestEveryPageRenders(t *testing.T) {
+var update = flag.Bool("update", false, "rewrite the golden pages in testdata/golden")
+
+func newRenderer(t testing.TB) *ui.Renderer {
+	t.Helper()
 	r, err := ui.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, lang := range ui.Langs() {
-		for _, p := range []ui.Page{
-			ui.Login{}, ui.NewPIN{Min: 4, Max: 8}, ui.Synchronise{}, ui.NextCode{}, ui.Portal{},
-			ui.Logout{}, ui.LoggedOut{}, ui.Assistance{}, ui.Problem{Kind: ui.ProblemExpired},
-		} {
+	return r
+}
+
+func render(t testing.TB, r *ui.Renderer, f ui.Frame, p ui.Page) string {
+	t.Helper()
+	var html bytes.Buffer
+	if err := r.Render(&html, f, p); err != nil {
+		t.Fatalf("%T: %v", p, err)
+	}
+	return html.String()
+}
+
+// everyPage calls check with every state in every language.
+func everyPage(t *testing.T, check func(t *testing.T, s state, l ui.Lang, html string)) {
+	t.Helper()
+	r := newRenderer(t)
+	for _, s := range states() {
+		for _, l := range ui.Langs() {
+			t.Run(s.name+"/"+l.String(), func(t *testing.T) {
+				check(t, s, l, render(t, r, s.in(l), s.page))
+			})
+		}
+	}
+}
+
+// digest stands for the digest in the name of a static file: a new style sheet
+// does not change what the pages say.
+var digest = regexp.MustCompile(`(sesame)\.[0-9a-f]{12}\.(css|js|svg)`)
+
+func TestGoldenPages(t *testing.T) {
+	expected := make(map[string]bool)
+	everyPage(t, func(t *testing.T, s state, l ui.Lang, html string) {
+		path := filepath.Join("testdata", "golden", s.name+"."+l.String()+".html")
+		expected[path] = true
+		got := digest.ReplaceAllString(html, "$1.DIGEST.$2")
+		if *update {
+			writeGolden(t, path, got)
+			return
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatalf("%v (go test -run TestGoldenPages -update writes it)", err)
+		}
+		if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+			t.Errorf("the page is not the golden one (-want +got):\n%s", diff)
+		}
+	})
+	files, err := filepath.Glob(filepath.Join("testdata", "golden", "*"))
+	if err != nil || len(files) != len(expected) {
+		t.Errorf("testdata/golden holds %d files for %d pages (%v): remove those of no page", len(files), len(expected), err)
+	}
+}
+
+func writeGolden(t *testing.T, path, html string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(html), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRenderRefusesWhatIsNoPage(t *testing.T) {
+	r := newRenderer(t)
+	for name, c := range map[string]struct {
+		frame ui.Frame
+		page  ui.Page
+	}{
+		"no page":              {page: nil},
+		"no kind of problem":   {page: ui.Problem{}},
+		"unknown kind":         {page: ui.Problem{Kind: 200}},
+		"unknown notice":       {page: ui.Login{Notice: 200}},
+		"unknown language":     {frame: ui.Frame{Lang: 7}, page: ui.Logout{}},
+		"kind just too large":  {page: ui.Problem{Kind: ui.ProblemCookiesNeeded + 1}},
+		"notice just too much": {page: ui.Login{Notice: ui.NoticePINFromCode + 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
 			var html bytes.Buffer
-			if err := r.Render(&html, ui.Frame{Lang: lang}, p); err != nil {
-				t.Errorf("%v %T: %v", lang, p, err)
+			if err := r.Render(&html, c.frame, c.page); err == nil {
+				t.Error("no error")
+			}
+			if html.Len() > 0 {
+				t.Errorf("%d bytes were written all the same", html.Len())
+			}
+			if title, err := r.Title(c.frame.Lang, c.page); err == nil {
+				t.Errorf("the title is %q instead of an error", title)
+			}
+			if heading, text, err := r.NoticeText(c.frame.Lang, c.page); err == nil {
+				t.Errorf("the notice is %q, %q instead of an error", heading, text)
+			}
+		})
+	}
+}
+
+// full is a disk that is.
+type fullDisk struct{ err error }
+
+func (d fullDisk) Write([]byte) (int, error) { return 0, d.err }
+
+func TestRenderReportsAFailedWrite(t *testing.T) {
+	broken := errors.New("connection reset")
+	if err := newRenderer(t).Render(fullDisk{broken}, ui.Frame{}, ui.Logout{}); !errors.Is(err, broken) {
+		t.Errorf("Render returned %v, not the writer's error", err)
+	}
+}
+
+func TestRendererMayBeShared(t *testing.T) {
+	r := newRenderer(t)
+	want := render(t, r, plain, ui.Login{})
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			var html bytes.Buffer
+			if err := r.Render(&html, plain, ui.Login{}); err != nil || html.String() != want {
+				t.Errorf("another page than when alone (%v)", err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// A notice may be put on any page that has one, even where no journey leads.
+func TestEveryNoticeOnEveryPage(t *testing.T) {
+	r := newRenderer(t)
+	for _, n := range ui.Notices() {
+		pages := []ui.Page{ui.NewPIN{Min: 4, Max: 8, Notice: n}}
+		if n < ui.NoticePINMissing {
+			pages = append(pages, ui.Login{Notice: n}, ui.Synchronise{Notice: n}, ui.NextCode{Notice: n}, ui.Portal{Notice: n})
+		}
+		for _, p := range pages {
+			for _, l := range ui.Langs() {
+				heading, text, err := r.NoticeText(l, p)
+				if err != nil || heading == "" || text == "" {
+					t.Errorf("%T, %v, %v: notice %q, %q, %v", p, n, l, heading, text, err)
+				}
+				if html := render(t, r, ui.Frame{Lang: l}, p); strings.Contains(html+heading+text, "{") {
+					t.Errorf("%T, %v, %v: a placeholder is left in the page", p, n, l)
+				}
 			}
 		}
+	}
+}
+
+// The refusal of a login says the same whatever was wrong: it has no room for
+// anything else.
+func TestTheRefusalIsTheOneText(t *testing.T) {
+	heading, text, err := newRenderer(t).NoticeText(ui.French, ui.Login{Notice: ui.NoticeRefused})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "Identifiant ou PASSCODE incorrect. Attendez que le code affiché sur votre clé change avant de réessayer."
+	if got := heading + ". " + text; got != want {
+		t.Errorf("the refusal is\n%q, not\n%q", got, want)
+	}
+}
+
+func TestNamesOfTheEnumerations(t *testing.T) {
+	seen := map[string]bool{ui.NoticeNone.String(): true, ui.Notice(200).String(): true, ui.Kind(0).String(): true}
+	if !seen["none"] || !seen["invalid"] {
+		t.Errorf("the names of no notice and of an unknown one are %v", seen)
+	}
+	for _, n := range ui.Notices() {
+		if n.String() == "" || seen[n.String()] {
+			t.Errorf("notice %d has the name %q, which is empty or another's", n, n)
+		}
+		seen[n.String()] = true
+	}
+	for _, k := range ui.Kinds() {
+		if k.String() == "" || seen[k.String()] {
+			t.Errorf("problem %d has the name %q, which is empty or another's", k, k)
+		}
+		seen[k.String()] = true
 	}
 }

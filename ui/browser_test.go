@@ -1,0 +1,202 @@
+package ui_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"github.com/sesame-gateway/sesame/ui"
+)
+
+// policy is the strictest one that these pages are to be served under.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; " +
+	"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
+
+// site serves every state of every page at /LANG/STATE, the static files, and
+// remembers what the forms post.
+type site struct {
+	*httptest.Server
+
+	renderer *ui.Renderer
+	pages    map[string]state
+
+	mu    sync.Mutex
+	posts []post
+}
+
+// post is one form that has arrived.
+type post struct {
+	path   string
+	fields map[string][]string
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{renderer: newRenderer(t), pages: make(map[string]state)}
+	for _, st := range states() {
+		s.pages[st.name] = st
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{lang}/{state}", s.page)
+	mux.HandleFunc("POST /", s.post)
+	mux.Handle("GET "+ui.StaticPrefix, http.StripPrefix(ui.StaticPrefix, http.FileServerFS(ui.Static())))
+	s.Server = httptest.NewServer(strict(mux))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func strict(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *site) page(w http.ResponseWriter, r *http.Request) {
+	st, ok := s.pages[r.PathValue("state")]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	lang := ui.Negotiate(r.PathValue("lang"), "")
+	var html bytes.Buffer
+	if err := s.renderer.Render(&html, st.in(lang), st.page); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(html.Bytes())
+}
+
+// post keeps the form and shows the page that says so.
+func (s *site) post(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	s.posts = append(s.posts, post{r.URL.Path, r.PostForm})
+	s.mu.Unlock()
+	http.Redirect(w, r, "/fr/loggedOut", http.StatusSeeOther)
+}
+
+// taken returns the forms posted since the last call.
+func (s *site) taken() []post {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	posts := s.posts
+	s.posts = nil
+	return posts
+}
+
+// address is where a state is served.
+func (s *site) address(l ui.Lang, name string) string {
+	return s.URL + "/" + l.String() + "/" + name
+}
+
+// newBrowser starts Chromium and returns the context of one tab. Without
+// Chromium the test fails: what it shows can be shown in no other way.
+func newBrowser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if errors.Is(err, exec.ErrNotFound) {
+		path, err = exec.LookPath("google-chrome")
+	}
+	if err != nil {
+		t.Fatal("the browser tests need Chromium, and there is none in the PATH: install it (apt-get install chromium) and run them again")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.NoSandbox, // Chromium refuses its sandbox to root; it shows nothing but our own pages here
+		chromedp.DisableGPU,
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-component-update", true),
+	)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancelAllocator)
+	ctx, cancelTab := chromedp.NewContext(ctx)
+	t.Cleanup(cancelTab)
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatalf("Chromium at %s does not start: %v", path, err)
+	}
+	return ctx
+}
+
+// do runs browser steps, and stops the test at the first that fails.
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask evaluates JavaScript in the page and returns its value.
+func ask[T any](t *testing.T, ctx context.Context, expression string) T {
+	t.Helper()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		t.Fatalf("%v\nin %s", err, expression)
+	}
+	return value
+}
+
+// always has a script run in every page before its own.
+func always(t *testing.T, ctx context.Context, script string) {
+	t.Helper()
+	_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shoot saves the page as a picture in the directory that SESAME_SCREENSHOTS
+// names, if it names one.
+func shoot(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	dir := os.Getenv("SESAME_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644)
+	}
+	if err != nil {
+		t.Errorf("save the screenshot %s: %v", name, err)
+	}
+}
+
+// readAxe returns the source of the accessibility checker.
+func readAxe(t *testing.T) string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join("testdata", "axe", "node_modules", "axe-core", "axe.min.js"))
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Fatal("the browser tests need axe-core, which is not in this repository: run npm ci --ignore-scripts in ui/testdata/axe, or make test, which does so")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(source))
+}

@@ -1,0 +1,351 @@
+package ui_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/sesame-gateway/sesame/ui"
+)
+
+// forms is what each page posts: where to, and its fields in the order of the
+// page. Other programs hang on these names.
+var forms = map[string]struct {
+	action string
+	fields []string
+}{
+	"login":       {"/.sesame/login", []string{"csrf", "target", "identifier", "passcode"}},
+	"pin":         {"/.sesame/pin", []string{"csrf", "pin", "pin_again"}},
+	"synchronise": {"/.sesame/synchronise", []string{"csrf", "passcode"}},
+	"nextCode":    {"/.sesame/next-code", []string{"csrf", "code"}},
+	"logout":      {"/.sesame/logout", []string{"csrf"}},
+}
+
+func TestFormsPostWhatTheyPromise(t *testing.T) {
+	everyPage(t, func(t *testing.T, s state, _ ui.Lang, page string) {
+		root := parse(t, page)
+		found := all(root, "form")
+		kind, _, _ := strings.Cut(s.name, "-")
+		want, ok := forms[kind]
+		if !ok {
+			if len(found) > 0 {
+				t.Errorf("there are %d forms", len(found))
+			}
+			return
+		}
+		if len(found) != 1 {
+			t.Fatalf("there are %d forms, not 1", len(found))
+		}
+		form := found[0]
+		if get(form, "action") != want.action || get(form, "method") != "post" || get(form, "enctype") != "" {
+			t.Errorf("the form is %v", form.Attr)
+		}
+		var fields []string
+		for _, input := range all(form, "input") {
+			fields = append(fields, get(input, "name"))
+		}
+		if !slices.Equal(fields, want.fields) {
+			t.Errorf("the form posts %v, not %v", fields, want.fields)
+		}
+		if n := len(all(form, "button")) - len(revealButtons(form)); n != 1 {
+			t.Errorf("there are %d ways to send the form", n)
+		}
+	})
+}
+
+func revealButtons(root *html.Node) []*html.Node {
+	return slices.DeleteFunc(all(root, "button"), func(n *html.Node) bool {
+		return get(n, "type") != "button"
+	})
+}
+
+func TestConstantsAreTheFormsNames(t *testing.T) {
+	for _, c := range [][2]string{
+		{ui.PathLogin, forms["login"].action}, {ui.PathPIN, forms["pin"].action},
+		{ui.PathSynchronise, forms["synchronise"].action}, {ui.PathNextCode, forms["nextCode"].action},
+		{ui.PathLogout, forms["logout"].action},
+		{ui.FieldCSRF, "csrf"}, {ui.FieldTarget, "target"},
+		{ui.FieldIdentifier, "identifier"}, {ui.FieldPasscode, "passcode"}, {ui.FieldPIN, "pin"},
+		{ui.FieldPINAgain, "pin_again"}, {ui.FieldCode, "code"},
+	} {
+		if c[0] != c[1] {
+			t.Errorf("a constant is %q, the form has %q", c[0], c[1])
+		}
+	}
+}
+
+// autocomplete is what each field tells the browser about itself.
+var autocomplete = map[string]string{
+	"identifier": "username", "passcode": "one-time-code", "code": "one-time-code", "pin": "off", "pin_again": "off",
+}
+
+func TestFieldsAreLabelledAndOpenToPasting(t *testing.T) {
+	everyPage(t, func(t *testing.T, _ state, _ ui.Lang, page string) {
+		root := parse(t, page)
+		labels := make(map[string]string)
+		for _, label := range all(root, "label") {
+			labels[get(label, "for")] = words(label)
+		}
+		for _, input := range controls(root) {
+			name := get(input, "name")
+			if labels[get(input, "id")] == "" {
+				t.Errorf("%s has no label", name)
+			}
+			if got := get(input, "autocomplete"); got != autocomplete[name] {
+				t.Errorf("%s has autocomplete=%q", name, got)
+			}
+			if numeric := get(input, "inputmode") == "numeric"; numeric != (name != "identifier") {
+				t.Errorf("%s has inputmode=%q", name, get(input, "inputmode"))
+			}
+			if _, ok := attr(input, "required"); !ok {
+				t.Errorf("%s is not said to be required", name)
+			}
+			// These cut or refuse what is pasted before anybody can say why.
+			for _, trap := range []string{"maxlength", "pattern", "readonly", "disabled", "min", "max"} {
+				if _, ok := attr(input, trap); ok {
+					t.Errorf("%s has %s", name, trap)
+				}
+			}
+		}
+	})
+}
+
+// A PIN is typed masked, and nothing secret comes back in a page.
+func TestSecretsAreMaskedAndNeverShownAgain(t *testing.T) {
+	everyPage(t, func(t *testing.T, _ state, _ ui.Lang, page string) {
+		for _, input := range controls(parse(t, page)) {
+			name := get(input, "name")
+			if _, ok := attr(input, "value"); ok && name != "identifier" {
+				t.Errorf("%s has a value", name)
+			}
+			masked := get(input, "type") == "password"
+			if want := name == "passcode" || name == "pin" || name == "pin_again"; masked != want {
+				t.Errorf("%s has the type %q", name, get(input, "type"))
+			}
+		}
+	})
+}
+
+func TestTheShowButtonIsHiddenWithoutJavaScript(t *testing.T) {
+	everyPage(t, func(t *testing.T, _ state, _ ui.Lang, page string) {
+		root := parse(t, page)
+		ids := byID(t, root)
+		for _, button := range revealButtons(root) {
+			if _, ok := attr(button, "hidden"); !ok {
+				t.Error("a button that only JavaScript can work is shown without it")
+			}
+			for id := range strings.FieldsSeq(get(button, "data-reveal")) {
+				if ids[id] == nil || get(ids[id], "type") != "password" {
+					t.Errorf("the button shows %q, which is no masked field", id)
+				}
+			}
+		}
+	})
+}
+
+// errorFields is which fields each notice marks, on the pages where it is met.
+var errorFields = map[string][]string{
+	"login-refused":                     {"identifier", "passcode"},
+	"login-codeUsed":                    {"passcode"},
+	"login-nextCodeWrong":               {"passcode"},
+	"login-identifierLooksLikePasscode": {"identifier"},
+	"login-identifierMissing":           {"identifier"},
+	"login-identifierMalformed":         {"identifier"},
+	"login-passcodeMissing":             {"passcode"},
+	"login-passcodeNotDigits":           {"passcode"},
+	"login-passcodeTooShort":            {"passcode"},
+	"login-passcodeTooLong":             {"passcode"},
+	"pin-pinMissing":                    {"pin", "pin_again"},
+	"pin-pinMismatch":                   {"pin", "pin_again"},
+}
+
+func marked(s state) []string {
+	switch p := s.page.(type) {
+	case ui.Login:
+		return errorFields[s.name]
+	case ui.NewPIN:
+		if fields, ok := errorFields[s.name]; ok || !p.Notice.IsError() {
+			return fields
+		}
+		return []string{"pin"}
+	case ui.Synchronise:
+		if p.Notice.IsError() {
+			return []string{"passcode"}
+		}
+	case ui.NextCode:
+		if p.Notice.IsError() {
+			return []string{"code"}
+		}
+	}
+	return nil
+}
+
+func TestErrorsAreTiedToTheirFields(t *testing.T) {
+	r := newRenderer(t)
+	everyPage(t, func(t *testing.T, s state, l ui.Lang, page string) {
+		root := parse(t, page)
+		ids := byID(t, root)
+		heading, text, err := r.NoticeText(l, s.page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var invalid []string
+		for _, input := range controls(root) {
+			said := description(ids, input)
+			if !strings.Contains(said, words(ids[get(input, "name")+"-hint"])) {
+				t.Errorf("%s is not described by its hint", get(input, "name"))
+			}
+			if get(input, "aria-invalid") != "true" {
+				continue
+			}
+			invalid = append(invalid, get(input, "name"))
+			if !strings.Contains(said, heading) && !strings.Contains(said, text) {
+				t.Errorf("%s is wrong, but its description is only %q", get(input, "name"), said)
+			}
+		}
+		if want := marked(s); !slices.Equal(invalid, want) {
+			t.Errorf("the fields marked as wrong are %v, not %v", invalid, want)
+		}
+	})
+}
+
+// description is what a screen reader adds to a field's label.
+func description(ids map[string]*html.Node, input *html.Node) string {
+	var said []string
+	for id := range strings.FieldsSeq(get(input, "aria-describedby")) {
+		said = append(said, words(ids[id]))
+	}
+	return strings.Join(said, " ")
+}
+
+func TestTheFocusStartsWhereItHelps(t *testing.T) {
+	everyPage(t, func(t *testing.T, s state, _ ui.Lang, page string) {
+		root := parse(t, page)
+		var focused []string
+		for n := range nodes(root) {
+			if _, ok := attr(n, "autofocus"); ok {
+				focused = append(focused, get(n, "id"))
+			}
+			if index, ok := attr(n, "tabindex"); ok && index != "-1" {
+				t.Errorf("tabindex=%q changes the order of the page", index)
+			}
+		}
+		var want []string
+		login, isLogin := s.page.(ui.Login)
+		switch {
+		case len(marked(s)) > 0:
+			want = []string{"notice"}
+		case isLogin && login.Identifier != "":
+			want = []string{"passcode"}
+		case isLogin:
+			want = []string{"identifier"}
+		}
+		if !slices.Equal(focused, want) {
+			t.Errorf("the focus starts at %v, not %v", focused, want)
+		}
+	})
+}
+
+func TestTheIdentifierIsKeptAfterARefusal(t *testing.T) {
+	r := newRenderer(t)
+	for notice, want := range map[ui.Notice]string{
+		ui.NoticeRefused:                     "cmartin",
+		ui.NoticePasscodeTooShort:            "cmartin",
+		ui.NoticeIdentifierMalformed:         "cmartin",
+		ui.NoticeIdentifierLooksLikePasscode: "",
+	} {
+		root := parse(t, render(t, r, plain, ui.Login{Identifier: "cmartin", Notice: notice}))
+		if got := get(byID(t, root)["identifier"], "value"); got != want {
+			t.Errorf("%v: the field shows %q, not %q", notice, got, want)
+		}
+	}
+}
+
+// Digits in the identifier's field may be a PASSCODE: they are nowhere in the
+// page, whatever the caller hands over.
+func TestAPasscodeInTheWrongFieldIsNotShown(t *testing.T) {
+	page := render(t, newRenderer(t), plain, ui.Login{Identifier: "5839402716", Notice: ui.NoticeIdentifierLooksLikePasscode})
+	if strings.Contains(page, "5839402716") {
+		t.Error("the page shows what was typed")
+	}
+}
+
+func TestTheCountdownIsForThosePagesThatWait(t *testing.T) {
+	everyPage(t, func(t *testing.T, s state, _ ui.Lang, page string) {
+		var boxes []*html.Node
+		for n := range nodes(parse(t, page)) {
+			if _, ok := attr(n, "data-wait"); ok {
+				boxes = append(boxes, n)
+			}
+			if live := get(n, "aria-live"); live != "" {
+				t.Errorf("<%s> is a live region (%s)", n.Data, live)
+			}
+			if get(n, "role") == "status" && words(n) != "" {
+				t.Error("the status has words before anything has happened")
+			}
+		}
+		var known ui.Wait
+		switch p := s.page.(type) {
+		case ui.Login:
+			known = p.Wait
+		case ui.Synchronise:
+			known = p.Wait
+		case ui.NextCode:
+			known = p.Wait
+		}
+		if !known.Known() {
+			if len(boxes) > 0 {
+				t.Error("there is a countdown of nothing")
+			}
+			return
+		}
+		if len(boxes) != 1 {
+			t.Fatalf("there are %d countdowns", len(boxes))
+		}
+		if get(boxes[0], "data-remaining") != "23" || get(boxes[0], "data-period") != "60" || words(boxes[0]) == "" {
+			t.Errorf("the countdown is %v, %q", boxes[0].Attr, words(boxes[0]))
+		}
+	})
+}
+
+func TestWaitIsRoundedUpAndBounded(t *testing.T) {
+	for _, c := range []struct {
+		wait    ui.Wait
+		known   bool
+		seconds int
+	}{
+		{ui.Wait{}, false, 0},
+		{ui.Wait{Remaining: time.Second}, false, 0},
+		{ui.Wait{Remaining: 0, Period: time.Minute}, true, 0},
+		{ui.Wait{Remaining: 1, Period: time.Minute}, true, 1},
+		{ui.Wait{Remaining: 22*time.Second + 1, Period: time.Minute}, true, 23},
+		{ui.Wait{Remaining: 23 * time.Second, Period: time.Minute}, true, 23},
+		{ui.Wait{Remaining: time.Hour, Period: 30 * time.Second}, true, 30},
+		{ui.Wait{Remaining: -time.Second, Period: time.Minute}, true, 0},
+	} {
+		if c.wait.Known() != c.known || c.wait.Seconds() != c.seconds {
+			t.Errorf("%v: known %v, %d seconds", c.wait, c.wait.Known(), c.wait.Seconds())
+		}
+	}
+}
+
+func TestDigitsAreThoseOfTheKey(t *testing.T) {
+	r := newRenderer(t)
+	for digits, want := range map[ui.Digits]string{0: "6 chiffres", 6: "6 chiffres", 7: "7 chiffres", 8: "8 chiffres"} {
+		for _, p := range []ui.Page{
+			ui.Login{Digits: digits, Notice: ui.NoticePasscodeMissing}, ui.Synchronise{Digits: digits, Notice: ui.NoticeRefused},
+			ui.NextCode{Digits: digits}, ui.Assistance{Digits: digits},
+		} {
+			text := words(parse(t, render(t, r, plain, p)))
+			for n := range 10 {
+				other := string(rune('0'+n)) + " chiffres"
+				if strings.Contains(text, other) && other != want {
+					t.Errorf("%T for %d digits speaks of %q", p, digits, other)
+				}
+			}
+		}
+	}
+}
