@@ -1,0 +1,130 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// managed are the names that only the gate may say, as the manual lists them.
+var managed = []string{
+	"Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups",
+	"X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username",
+	"ct-remote-user", "ctln", "ctfn", "cn", "ctemail", "ctgrps", "ctdn", "rne", "codaca",
+	"FrEduRne", "FrEduRneResp", "FrEduFonctAdm", "FrEduResDel", "FrEduGestResp", "FrEduUrlRetour",
+	"Sesame-Assertion", "Sesame-Reference", "Sesame-Anything",
+}
+
+// spellings of one name that some server takes for it.
+func spellings(name string) []string {
+	under, dots := strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", ".")
+	all := []string{name, strings.ToLower(name), strings.ToUpper(name), under, strings.ToUpper(under), strings.ToLower(under), dots, strings.ToUpper(dots)}
+	if i := strings.IndexByte(name, '-'); i > 0 {
+		all = append(all, name[:i]+"_"+name[i+1:], name[:i]+"."+strings.ReplaceAll(name[i+1:], "-", "_"))
+	}
+	return all
+}
+
+// raw sends bytes as they are and reads one answer.
+func (s *server) raw(t *testing.T, request string) *http.Response {
+	t.Helper()
+	c, err := net.Dial("tcp", "127.0.0.1:"+s.port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	io.WriteString(c, request)
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatalf("%v, answering %q", err, request)
+	}
+	return resp
+}
+
+// identity is what of it looks like an identity, folded as CGI folds names.
+func (r reached) identity() map[string][]string {
+	found := map[string][]string{}
+	for _, header := range []http.Header{r.Header, r.Trailer} {
+		for name, values := range header {
+			folded := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
+			for _, m := range managed {
+				if folded == strings.ToLower(m) || strings.HasPrefix(folded, "sesame-") {
+					found[folded] = append(found[folded], values...)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// TestIdentityCannotBeForged sends every managed name in every spelling, as a
+// header, in Connection and as a trailer, with a session, on a public path, and
+// without either.
+func TestIdentityCannotBeForged(t *testing.T) {
+	s := newServer(t)
+	s.person("jdupont", "--group", "enseignants")
+	h := s.holder(t, "jdupont")
+	h.firstLogin(h.open(s.notes("/")))
+	req, _ := http.NewRequest(http.MethodGet, s.notes("/"), nil)
+	var session string
+	for _, c := range h.client.Jar.Cookies(req.URL) {
+		session += fmt.Sprintf("%s=%s; ", c.Name, c.Value)
+	}
+
+	for _, route := range []struct {
+		name, path, cookie string
+		mine               bool
+	}{
+		{"in session", "/classe", session, true},
+		{"public, in session", "/public/x", session, true},
+		{"public", "/public/x", "", false},
+		{"without a session", "/classe", "", false},
+	} {
+		before := s.app.requests()
+		for _, name := range managed {
+			for _, spelling := range spellings(name) {
+				s.forge(t, route.name, route.path, route.cookie, spelling, route.mine)
+			}
+		}
+		if route.name == "without a session" && s.app.requests() != before {
+			t.Errorf("%s: requests reached the application", route.name)
+		}
+	}
+}
+
+// forge sends one spelling in each place where it could do harm.
+func (s *server) forge(t *testing.T, route, path, cookie, name string, mine bool) {
+	t.Helper()
+	host := "Host: notes.localhost:" + s.port + "\r\nAccept: text/html\r\nCookie: " + cookie + "a=1\r\n"
+	for place, request := range map[string]string{
+		"header":     "GET " + path + " HTTP/1.1\r\n" + host + name + ": admin\r\n" + name + ": root\r\n\r\n",
+		"connection": "GET " + path + " HTTP/1.1\r\n" + host + "Connection: close, " + name + "\r\nConnection: " + name + "\r\n\r\n",
+		"trailer":    "POST " + path + " HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\nTrailer: " + name + "\r\n\r\n1\r\nx\r\n0\r\n" + name + ": admin\r\n\r\n",
+	} {
+		resp := s.raw(t, request)
+		if resp.StatusCode != http.StatusOK {
+			continue // a redirect to the login, or the server refuses the spelling
+		}
+		var r reached
+		if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
+			t.Fatalf("%s, %s as %s: %v", route, name, place, err)
+		}
+		got := r.identity()
+		user := got["remote-user"]
+		switch {
+		case mine && (len(user) != 1 || user[0] != "jdupont" || len(got) != 4):
+			t.Errorf("%s, %s as %s: the application received %v", route, name, place, got)
+		case !mine && len(got) != 0:
+			t.Errorf("%s, %s as %s: the application received %v", route, name, place, got)
+		}
+		if c := r.Header.Get("Cookie"); c != "a=1" {
+			t.Errorf("%s: the application received the cookies %d bytes long, not a=1", route, len(c))
+		}
+		resp.Body.Close()
+	}
+}
