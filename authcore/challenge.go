@@ -110,9 +110,10 @@ func (NextCodeAnswer) answers() Question    { return AskNextCode }
 // hashed is what comes back from the PIN's hash, which is too slow for a
 // transaction: the second half of an answer.
 type hashed struct {
-	right bool    // the PIN matched
-	made  PINHash // or: the hash of the new PIN
-	busy  bool    // or: there was no room to hash at all
+	right  bool    // the PIN matched
+	judged PINHash // what it was compared with
+	made   PINHash // or: the hash of the new PIN
+	busy   bool    // or: there was no room to hash at all
 }
 
 // work is the hash that an answer needs before it can be decided. The zero
@@ -274,23 +275,24 @@ func (m move) passcodeJudged(h hashed) move {
 	if s.account.Disabled {
 		return m.deny(PersonDisabled, m.challenge.Trial)
 	}
-	was := k.State
+	if !s.opens(*k) || k.PIN != h.judged {
+		return m.deny(KeyUnusable, m.challenge.Trial) // or its PIN was cleared
+	}
 	judged, v := k.Judge(m.challenge.Trial, h.right, s.now, s.policy)
 	*k = judged
-	switch {
-	case v == Accepted:
+	switch v {
+	case Accepted:
 		return m.grant(LoginAccepted)
-	case v == NextCodeWanted:
+	case NextCodeWanted:
 		return m.ask(AskNextCode, NextCodeAsked)
-	case v == CodeUsed:
+	case CodeUsed:
 		return m.reused()
-	case judged.State == Locked && was != Locked:
-		m.event(KeyLocked, judged.Serial)
+	default:
+		if judged.State == Locked {
+			m.event(KeyLocked, judged.Serial)
+		}
 		return m.deny(PINWrong, m.challenge.Trial)
-	case was == Locked:
-		return m.deny(KeyUnusable, m.challenge.Trial)
 	}
-	return m.deny(PINWrong, m.challenge.Trial)
 }
 
 // newPIN takes the PIN being defined; the policy's refusals leave everything as

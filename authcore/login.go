@@ -72,6 +72,7 @@ func (g *Gate) hash(ctx context.Context, s *Secrets, todo work) (h hashed, err e
 	if todo.make {
 		h.made, err = g.shared.pins.hash(ctx, s, todo.pin)
 	} else {
+		h.judged = todo.judge
 		h.right, err = g.shared.pins.matches(ctx, s, todo.judge, todo.pin)
 	}
 	if errors.Is(err, ErrBusy) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {

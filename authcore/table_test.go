@@ -106,7 +106,7 @@ func playEntry(sit situation, e entry) (before scene, m move) {
 	a := e.answer(code)
 	m = c.next(s, a, nil)
 	if m.work != (work{}) {
-		h := hashed{right: m.work.judge == fakeHash(m.work.pin.digits)}
+		h := hashed{right: m.work.judge == fakeHash(m.work.pin.digits), judged: m.work.judge}
 		if m.work.make {
 			h.made = fakeHash(m.work.pin.digits)
 		}
