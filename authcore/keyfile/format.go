@@ -19,10 +19,15 @@ const (
 	YubicoLog               // "yubico-log": the YubiKey Personalization Tool's log in its traditional format
 	Yubico                  // "yubico-csv": the same log in the Yubico format
 	OTPAuth                 // "otpauth": otpauth:// URIs, one a line
+	SafeNet                 // "safenet-xml": Tokens of SafeNet and Aladdin
 )
 
+// firstXML is the first of the formats that are XML; the others have a key a
+// line.
+const firstXML = SafeNet
+
 var formatNames = [...]string{Auto: "auto", OATH: "oath-csv", Entra: "entra-csv", YubicoLog: "yubico-log",
-	Yubico: "yubico-csv", OTPAuth: "otpauth"}
+	Yubico: "yubico-csv", OTPAuth: "otpauth", SafeNet: "safenet-xml"}
 
 // String gives the text form of f.
 func (f Format) String() string {

@@ -143,7 +143,11 @@ func read(r io.Reader, o Options, maxBytes int64, k *sink) error {
 	if err != nil {
 		return err
 	}
-	if err := readLines(in, o, k); err != nil {
+	readFormat := readLines
+	if isXML(in) || o.Format >= firstXML {
+		readFormat = readXML
+	}
+	if err := readFormat(in, o, k); err != nil {
 		return err
 	}
 	if !k.some {
