@@ -217,6 +217,13 @@ func (m move) passcode(a PasscodeAnswer) move {
 	if v == NewPINWanted {
 		return m.ask(AskNewPIN, PINAsked)
 	}
+	if k := &s.keys[i]; k.WrongPIN > s.policy.LockAfter {
+		// As many PINs as may be wrong still wait for their verdicts: guesses
+		// sent all at once must be no more than those sent in turn.
+		k.State = Locked
+		m.event(KeyLocked, k.Serial)
+		return m.deny(KeyUnusable, t)
+	}
 	m.work = work{judge: s.keys[i].PIN, pin: pin}
 	m.challenge.Last.Judging = true
 	return m
