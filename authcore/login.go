@@ -107,7 +107,9 @@ func (t *turn) play(ctx context.Context, h *hashed) (work, Reply, error) {
 		case told:
 			return t.checkRepeat(w, m)
 		case twin:
-			m.work = t.again(c, before)
+			if m.work = t.again(c, before); m.work == (work{}) {
+				return ErrWrongQuestion
+			}
 			return nil
 		case late:
 			return ErrWrongQuestion
@@ -212,13 +214,15 @@ func (t *turn) readKeys(w store.Writer, s *scene) error {
 	return nil
 }
 
-// again is the work of an answer whose first half another request did.
+// again is the work of an answer whose first half another request did; none
+// when the PIN to judge was cleared meanwhile.
 func (t *turn) again(c Challenge, s scene) work {
 	k := s.key(c.Trial.Serial)
 	switch a := t.answer.(type) {
 	case PasscodeAnswer:
-		pin, _, _ := a.Passcode.split(k.Generator.Digits)
-		return work{judge: k.PIN, pin: pin}
+		if pin, _, _ := a.Passcode.split(k.Generator.Digits); !k.PIN.IsZero() {
+			return work{judge: k.PIN, pin: pin}
+		}
 	case NewPasscodeAnswer:
 		pin, _, _ := a.Passcode.split(k.Generator.Digits)
 		return work{judge: c.NewPIN, pin: pin}
