@@ -139,8 +139,9 @@ type scene struct {
 }
 
 // attempts counts, for an identifier, the answers in a row in which no code of
-// theirs was seen. Anybody can raise it, so it never locks anything: it only
-// makes the next good PASSCODE be followed by the next code.
+// theirs was seen, or one too far away. Anybody can raise it, so it never locks
+// anything: it only makes the next good PASSCODE be followed by the next code,
+// and looks for it in the large window, where a key whose clock has drifted is.
 type attempts struct {
 	Blind int `json:"blind"`
 }
@@ -211,6 +212,7 @@ func (m move) passcode(a PasscodeAnswer) move {
 	case v == CodeUsed:
 		return m.deny(CodeReused, t)
 	case v == Refused:
+		s.attempts.Blind++
 		return m.deny(CodeTooFar, t)
 	}
 	m.challenge.Trial = t

@@ -80,7 +80,8 @@ func (g *Gate) Accounts(ctx context.Context) ([]Account, error) {
 	return all, err
 }
 
-// Blind returns how many answers in a row showed no code of that person's keys.
+// Blind returns how many answers in a row showed no code of that person's keys,
+// or one too far away.
 func (g *Gate) Blind(ctx context.Context, id Identifier) (n int, err error) {
 	err = g.shared.store.View(ctx, func(r store.Reader) error {
 		tally, err := read[attempts](g.secrets(), r, attemptsName(g.secrets(), id, true))
