@@ -23,17 +23,16 @@ const (
 	sweepMargin = time.Minute
 
 	// maxRuns bounds the runs of one Update, with a pause between them that
-	// grows from firstPause to longestPause.
-	maxRuns      = 16
-	firstPause   = time.Millisecond
-	longestPause = 64 * time.Millisecond
+	// doubles up to the longest. That lets 1,000 at once change one record.
+	maxRuns      = 24
+	longestPause = time.Millisecond << doublings
+	doublings    = 8
 )
 
 // pause waits before the run after run n: a random time, as those that have
 // met once would meet again.
 func pause(ctx context.Context, n int) error {
-	longest := min(firstPause<<n, longestPause)
-	timer := time.NewTimer(rand.N(longest))
+	timer := time.NewTimer(rand.N(longestPause >> max(doublings-n, 0)))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

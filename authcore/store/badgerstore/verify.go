@@ -24,8 +24,11 @@ func verify(dir string) error {
 	}
 	defer f.Close()
 	err = protect(func() error {
-		manifest, _, err := badger.ReplayManifestFile(f, 0, badgerOptions(dir))
+		manifest, end, err := badger.ReplayManifestFile(f, 0, badgerOptions(dir))
 		if err != nil {
+			return err
+		}
+		if err := verifyEnd(f, end, manifest); err != nil {
 			return err
 		}
 		for id, t := range manifest.Tables {
@@ -39,6 +42,28 @@ func verify(dir string) error {
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err
+}
+
+// verifyEnd refuses a manifest that goes on behind its last whole entry while
+// there are tables it does not name: Badger would cut it there and remove them,
+// and with them perhaps all there is. A power cut can leave such a manifest too,
+// with a table whose content is still in the log; it cannot be told apart.
+func verifyEnd(manifest *os.File, end int64, m badger.Manifest) error {
+	info, err := manifest.Stat()
+	if err != nil || info.Size() == end {
+		return err
+	}
+	files, err := os.ReadDir(filepath.Dir(manifest.Name()))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		id, ok := table.ParseFileID(f.Name())
+		if _, named := m.Tables[id]; ok && !named {
+			return fmt.Errorf("%s has lost its end, which named %s", badger.ManifestFilename, f.Name())
+		}
+	}
+	return nil
 }
 
 func verifyTable(dir string, id uint64, m badger.TableManifest) error {

@@ -74,9 +74,14 @@ func closeDuring(ctx context.Context, s store.Store, transaction func(during fun
 			}
 			result <- err
 		}()
-		for deadline := time.Now().Add(stall); closed(ctx, s) != nil; runtime.Gosched() {
+		refused := func() error { return closed(ctx, s) }
+		for deadline := time.Now().Add(stall); ; runtime.Gosched() {
+			err := meanwhile(refused)
+			if err == nil {
+				break
+			}
 			if time.Now().After(deadline) {
-				return fmt.Errorf("while Close waits: %w", closed(ctx, s))
+				return fmt.Errorf("while Close waits: %w", err)
 			}
 		}
 		select { // give a Close that does not wait the time to show it

@@ -37,15 +37,15 @@ func checkEntriesSurvive(ctx context.Context, open func() (store.Store, error)) 
 	for round := range 3 {
 		err := during(open, func(s store.Store) error {
 			if round > 0 {
+				entries["last"] = "now " + entries["last"]
 				if err := want(ctx, s, entries); err != nil {
 					return fmt.Errorf("opened for the %d. time: %w", round+1, err)
 				}
 			}
-			entries["round"] = fmt.Sprint(round)
-			if err := putAll(ctx, s, entries); err != nil {
-				return err
-			}
-			return putUntil(ctx, s, "empty", "", time.Now().Add(time.Hour))
+			entries["round"], entries["last"] = fmt.Sprint(round), fmt.Sprint(round)
+			return errors.Join(putAll(ctx, s, entries),
+				putUntil(ctx, s, "empty", "", time.Now().Add(time.Hour)),
+				put(ctx, s, "last", "now "+entries["last"]))
 		})
 		if err != nil {
 			return err
