@@ -5,12 +5,14 @@ import "strings"
 // cookieMark is in the name of every cookie of ours, in lower case.
 const cookieMark = "sesame"
 
-// ownCookies are the names that never reach an application, in lower case. The
-// bare ones are those used over plain http on a loopback name.
-var ownCookies = []string{
-	"__host-sesame", "__host-sesame-login", "__host-sesame-visit",
-	"sesame", "sesame-login", "sesame-visit",
-}
+// ownCookies are the names that never reach an application, in lower case,
+// those for loopback too.
+var ownCookies = func() (names []string) {
+	for _, n := range cookieNames {
+		names = append(names, strings.ToLower(n.secure), strings.ToLower(n.loopback))
+	}
+	return names
+}()
 
 // stripCookies returns line, the value of a Cookie header, without our own
 // cookies; all others stay byte for byte. Pairs end at each semicolon, quoted or

@@ -1,0 +1,58 @@
+package caddymodule
+
+import (
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+)
+
+func init() { caddy.RegisterModule(new(App)) }
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "sesame", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision checks the configuration. It opens nothing and makes no file: Caddy
+// provisions what it only validates, and what it then refuses, while the running
+// server holds the store.
+func (a *App) Provision(ctx caddy.Context) (err error) {
+	a.log = ctx.Slogger()
+	if a.settings, err = a.check(); err != nil {
+		return err
+	}
+	if a.pages, err = newPageMaker(a.settings); err != nil {
+		return err
+	}
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	for _, t := range a.sites {
+		if len(t.requirement.Allow) == 0 {
+			ctx.Logger().Warn("this application has no allow line: it opens to nobody", zap.String("application", t.id))
+		}
+	}
+	return nil
+}
+
+// Start opens the store, or takes it over from the configuration before.
+func (a *App) Start() error {
+	if _, err := a.gate(); err != nil {
+		return fmt.Errorf("opening the gate: %w", err)
+	}
+	return nil
+}
+
+// Stop does nothing: requests that are being answered still need the store.
+func (*App) Stop() error { return nil }
+
+// Cleanup gives the store back. Caddy calls it after a failed Provision too.
+func (a *App) Cleanup() error { return a.life.end() }
+
+// Interface guards.
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

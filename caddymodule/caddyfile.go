@@ -1,0 +1,334 @@
+package caddymodule
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/sesame-gateway/sesame/authcore"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("sesame", parseGlobal)
+	httpcaddyfile.RegisterDirective("sesame", parseDirective)
+	httpcaddyfile.RegisterDirectiveOrder("sesame", httpcaddyfile.Before, "basic_auth")
+}
+
+// parseGlobal reads the global option sesame.
+func parseGlobal(d *caddyfile.Dispenser, existing any) (any, error) {
+	app := new(App)
+	if !d.Next() {
+		return nil, d.ArgErr()
+	}
+	if existing != nil {
+		return nil, d.Err("sesame is given twice: there is one gate")
+	}
+	d.Prev()
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "sesame", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// parseDirective reads the directive sesame, which takes no matcher: what needs
+// no login is said with public, where the gate judges the path and not Caddy's
+// matchers, which unfold what an application might read otherwise.
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	handler := new(Handler)
+	h.Next() // sesame
+	if !h.AllArgs(&handler.Name) || handler.Name == "" {
+		return nil, h.Err("sesame takes one word: the name of an application of the global option sesame, or portal")
+	}
+	if c := handler.Name[0]; c == '/' || c == '@' || c == '*' {
+		return nil, h.Errf("sesame takes no matcher such as %s: name the paths that need no login with public, in the global option", handler.Name)
+	}
+	return h.NewRoute(nil, handler), nil
+}
+
+// UnmarshalCaddyfile reads the global option. One value per keyword; a repeated
+// or unknown keyword is an error.
+//
+//	sesame {
+//		portal      <origin>
+//		store       badger <directory>
+//		secret_file <path>
+//		pin {
+//			length <min> <max>
+//		}
+//		session {
+//			idle     <duration>
+//			absolute <duration>
+//		}
+//		assistance <name> {
+//			phone <number>
+//			email <address>
+//			hours <text>
+//			url   <address>
+//		}
+//		application <id> {
+//			name        <text>
+//			description <text>
+//			url         <origin>
+//			allow       everyone
+//			allow       group|function|establishment|person <values...>
+//			public      <paths...>
+//			headers     remote-user|x-forwarded
+//			header      <name> <value>
+//		}
+//		demo
+//	}
+//
+// The lines allow, public and header may stand several times.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // sesame
+	return block(d, func(option string) error {
+		switch option {
+		case "portal":
+			return word(d, &a.Portal)
+		case "store":
+			return a.parseStore(d)
+		case "secret_file":
+			return word(d, &a.SecretFile)
+		case "pin":
+			return a.parsePIN(d)
+		case "session":
+			return a.parseSession(d)
+		case "assistance":
+			return a.parseAssistance(d)
+		case "application":
+			return a.parseApplication(d)
+		case "demo":
+			return flag(d, &a.Demo)
+		}
+		return unknown(d)
+	})
+}
+
+func (a *App) parseStore(d *caddyfile.Dispenser) error {
+	if a.Store != nil {
+		return repeated(d)
+	}
+	args := d.RemainingArgs()
+	switch {
+	case len(args) > 0 && args[0] == "etcd":
+		return d.Err("store etcd is not in this version; use: store badger <directory>")
+	case len(args) != 2 || args[0] != "badger":
+		return d.Err("store takes an engine and its place: store badger <directory>")
+	}
+	a.Store = &Store{Badger: args[1]}
+	return nil
+}
+
+func (a *App) parsePIN(d *caddyfile.Dispenser) error {
+	if a.PIN != nil {
+		return repeated(d)
+	}
+	a.PIN = new(PINLength)
+	return block(d, func(option string) error {
+		switch option {
+		case "length":
+			return a.PIN.parseLength(d)
+		case "require":
+			return later(d)
+		}
+		return unknown(d)
+	})
+}
+
+func (p *PINLength) parseLength(d *caddyfile.Dispenser) (err error) {
+	var shortest, longest string
+	if p.Max != 0 {
+		return repeated(d)
+	}
+	if !d.AllArgs(&shortest, &longest) {
+		return d.ArgErr()
+	}
+	if p.Min, err = strconv.Atoi(shortest); err != nil {
+		return d.Errf("%q is no number", shortest)
+	}
+	if p.Max, err = strconv.Atoi(longest); err != nil {
+		return d.Errf("%q is no number", longest)
+	}
+	return nil
+}
+
+func (a *App) parseSession(d *caddyfile.Dispenser) error {
+	if a.Session != nil {
+		return repeated(d)
+	}
+	a.Session = new(SessionLength)
+	return block(d, func(option string) error {
+		switch option {
+		case "idle":
+			return duration(d, &a.Session.Idle)
+		case "absolute":
+			return duration(d, &a.Session.Absolute)
+		}
+		return unknown(d)
+	})
+}
+
+func (a *App) parseAssistance(d *caddyfile.Dispenser) error {
+	if a.Assistance != nil {
+		return repeated(d)
+	}
+	a.Assistance = new(Assistance)
+	if !d.Args(&a.Assistance.Name) {
+		return d.ArgErr()
+	}
+	return optionalBlock(d, func(option string) error {
+		switch option {
+		case "phone":
+			return word(d, &a.Assistance.Phone)
+		case "email":
+			return word(d, &a.Assistance.Email)
+		case "hours":
+			return word(d, &a.Assistance.Hours)
+		case "url":
+			return word(d, &a.Assistance.URL)
+		}
+		return unknown(d)
+	})
+}
+
+func (a *App) parseApplication(d *caddyfile.Dispenser) error {
+	app := new(Application)
+	if !d.Args(&app.ID) {
+		return d.ArgErr()
+	}
+	for _, other := range a.Applications {
+		if other.ID == app.ID {
+			return d.Errf("the application %s is given twice", app.ID)
+		}
+	}
+	a.Applications = append(a.Applications, app)
+	return block(d, func(option string) error { return app.parseOption(d, option) })
+}
+
+func (app *Application) parseOption(d *caddyfile.Dispenser, option string) error {
+	switch option {
+	case "name":
+		return word(d, &app.Name)
+	case "description":
+		return word(d, &app.Description)
+	case "url":
+		return word(d, &app.URL)
+	case "allow":
+		return app.parseAllow(d)
+	case "public":
+		paths := d.RemainingArgs()
+		if len(paths) == 0 {
+			return d.ArgErr()
+		}
+		app.Public = append(app.Public, paths...)
+		return nil
+	case "headers":
+		if err := word(d, &app.Headers); err != nil || app.Headers != presetClearTrust {
+			return err
+		}
+		return d.Err("headers cleartrust is not in this version; use remote-user, x-forwarded or header lines")
+	case "header":
+		var h Header
+		if !d.AllArgs(&h.Name, &h.Value) {
+			return d.ArgErr()
+		}
+		app.Header = append(app.Header, h)
+		return nil
+	case "assertion", "require":
+		return later(d)
+	}
+	return unknown(d)
+}
+
+func (app *Application) parseAllow(d *caddyfile.Dispenser) error {
+	var rule authcore.Rule
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.ArgErr()
+	}
+	if err := rule.Kind.UnmarshalText([]byte(args[0])); err != nil {
+		return d.Errf("allow %s: there are only everyone, group, function, establishment and person", args[0])
+	}
+	rule.Values = args[1:]
+	if err := checkRules([]authcore.Rule{rule}); err != nil {
+		return d.WrapErr(err)
+	}
+	app.Allow = append(app.Allow, rule)
+	return nil
+}
+
+// block gives each keyword of a block that must be there to option.
+func block(d *caddyfile.Dispenser, option func(string) error) error {
+	keyword := d.Val()
+	before := d.Nesting()
+	if !d.NextBlock(before) {
+		return d.Errf("%s needs a block, { on the same line, with something in it", keyword)
+	}
+	for more := true; more; more = d.NextBlock(before) {
+		if err := option(d.Val()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// optionalBlock is block where there may be none.
+func optionalBlock(d *caddyfile.Dispenser, option func(string) error) error {
+	if !d.NextArg() {
+		return nil
+	}
+	if d.Val() != "{" {
+		return d.ArgErr()
+	}
+	d.Prev()
+	return block(d, option)
+}
+
+// word reads a keyword's one value.
+func word(d *caddyfile.Dispenser, to *string) error {
+	if *to != "" {
+		return repeated(d)
+	}
+	if !d.AllArgs(to) || *to == "" {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+// duration reads a keyword's one value, such as 90m, 10h or 1d.
+func duration(d *caddyfile.Dispenser, to *caddy.Duration) error {
+	var text string
+	if *to != 0 {
+		return repeated(d)
+	}
+	if !d.AllArgs(&text) {
+		return d.ArgErr()
+	}
+	v, err := caddy.ParseDuration(text)
+	if err != nil || v <= 0 {
+		return d.Errf("%q is no duration: write 30m, 1h or 1d", text)
+	}
+	*to = caddy.Duration(v)
+	return nil
+}
+
+// flag reads a keyword without a value.
+func flag(d *caddyfile.Dispenser, to *bool) error {
+	if *to {
+		return repeated(d)
+	}
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	*to = true
+	return nil
+}
+
+func repeated(d *caddyfile.Dispenser) error { return d.Errf("%s is given twice", d.Val()) }
+
+func unknown(d *caddyfile.Dispenser) error { return d.Errf("unknown option %s", d.Val()) }
+
+func later(d *caddyfile.Dispenser) error { return d.Errf("%s is not in this version", d.Val()) }

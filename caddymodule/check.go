@@ -1,0 +1,284 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/ui"
+)
+
+// portalID is what the directive calls the portal.
+const portalID = "portal"
+
+// site is one host that the gate stands before, ready for requests.
+type site struct {
+	id          string
+	origin      origin
+	name        string
+	description string
+	requirement authcore.Requirement
+	public      publicPaths
+	headers     headerPlan
+}
+
+// isPortal tells whether the site is the portal and not an application.
+func (s *site) isPortal() bool { return s.id == portalID }
+
+// settings is a configuration that has been checked.
+type settings struct {
+	portal  *site
+	sites   []*site // the applications, in order
+	byID    map[string]*site
+	origins origins
+	names   *nameSet
+	policy  authcore.Policy
+	contact ui.Contact
+	where   place
+}
+
+// place is where the store and its secrets are.
+type place struct {
+	dir    string // absolute and clean
+	secret string
+}
+
+// check reads the whole configuration and says in a sentence what is wrong.
+func (a *App) check() (*settings, error) {
+	s := &settings{byID: make(map[string]*site), origins: make(origins)}
+	var err error
+	if s.where, err = a.place(); err != nil {
+		return nil, err
+	}
+	if s.policy, err = a.policy(); err != nil {
+		return nil, err
+	}
+	if a.Assistance != nil {
+		s.contact = ui.Contact(*a.Assistance)
+	}
+	if err := a.checkPortal(s); err != nil {
+		return nil, err
+	}
+	for _, app := range a.Applications {
+		if err := s.addApplication(app); err != nil {
+			return nil, fmt.Errorf("application %s: %w", app.ID, err)
+		}
+	}
+	s.names = newNameSet(a.headerNames()...)
+	return s, a.checkDemo(s)
+}
+
+// checkPortal adds the portal.
+func (a *App) checkPortal(s *settings) error {
+	if a.Portal == "" {
+		return errors.New("portal is missing: the address of the one host with the login pages, as in: portal https://portail.example.org")
+	}
+	o, err := resolveOrigin(a.Portal)
+	if err != nil {
+		return fmt.Errorf("portal: %w", err)
+	}
+	s.portal = &site{id: portalID, origin: o}
+	return s.add(s.portal)
+}
+
+// applicationID is the form of an application's name in the configuration.
+var applicationID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// addApplication checks one application and adds it.
+func (s *settings) addApplication(app *Application) error {
+	if !applicationID.MatchString(app.ID) {
+		return errors.New("its name must consist of lower case letters, digits and hyphens, 63 at most")
+	}
+	if app.URL == "" {
+		return errors.New("url is missing: its address, as in: url https://notes.example.org")
+	}
+	o, err := resolveOrigin(app.URL)
+	if err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	t := &site{id: app.ID, origin: o, name: app.Name, description: app.Description}
+	if t.name == "" {
+		t.name = app.ID
+	}
+	if err := checkRules(app.Allow); err != nil {
+		return err
+	}
+	t.requirement = authcore.Requirement{Allow: app.Allow}
+	if t.public, err = newPublicPaths(app.Public); err != nil {
+		return fmt.Errorf("public: %w", err)
+	}
+	if t.headers, err = app.headerPlan(); err != nil {
+		return err
+	}
+	return s.add(t)
+}
+
+// add takes a site up unless its name or its host is taken: a cookie belongs to
+// a host, whatever the port (RFC 6265, section 8.5).
+func (s *settings) add(t *site) error {
+	if s.byID[t.id] != nil {
+		return fmt.Errorf("the name %q is taken", t.id)
+	}
+	for _, other := range s.byID {
+		if other.origin.name() == t.origin.name() {
+			return fmt.Errorf("its host %s is already that of %s: each needs one of its own, because cookies do not know ports", t.origin.name(), other.id)
+		}
+	}
+	if !t.isPortal() {
+		s.sites = append(s.sites, t)
+	}
+	s.byID[t.id], s.origins[t.origin] = t, t
+	return nil
+}
+
+// checkRules looks for rules that could never fit, or fit more than they say.
+func checkRules(rules []authcore.Rule) error {
+	for _, r := range rules {
+		switch {
+		case r.Kind == 0:
+			return errors.New("allow: a rule needs a kind: everyone, group, function, establishment or person")
+		case r.Kind == authcore.Everyone && len(r.Values) > 0:
+			return errors.New("allow everyone takes no value")
+		case r.Kind != authcore.Everyone && (len(r.Values) == 0 || slices.Contains(r.Values, "")):
+			return fmt.Errorf("allow %s needs one value or more, none of them empty", r.Kind)
+		}
+		for _, v := range r.Values {
+			if err := checkRuleValue(r.Kind, v); err != nil {
+				return fmt.Errorf("allow %s %s: %w", r.Kind, v, err)
+			}
+		}
+	}
+	return nil
+}
+
+// checkRuleValue refuses values that no account can have.
+func checkRuleValue(kind authcore.RuleKind, v string) error {
+	switch kind {
+	case authcore.ToPerson:
+		if id, err := authcore.ParseIdentifier(v); err != nil || string(id) != v {
+			return errors.New("no identifier looks like this: lower case letters, digits, dot, hyphen, underscore and @ only")
+		}
+	case authcore.ToEstablishment:
+		if !authcore.ValidUAI(v) {
+			return errors.New("this is no UAI: seven digits and the letter that checks them")
+		}
+	default:
+		if strings.Contains(v, ",") || !plain(v) {
+			return errors.New("it must not hold a comma or a control character")
+		}
+	}
+	return nil
+}
+
+// headerPlan says which headers the application gets.
+func (app *Application) headerPlan() (headerPlan, error) {
+	preset := app.Headers
+	switch {
+	case preset == "" && len(app.Header) == 0:
+		preset = presetRemoteUser
+	case preset == presetClearTrust:
+		return nil, errors.New("headers cleartrust is not in this version; use remote-user, x-forwarded or header lines")
+	case preset != "" && presets[preset] == nil:
+		return nil, fmt.Errorf("headers %s: there are only %s", preset, strings.Join(slices.Sorted(maps.Keys(presets)), " and "))
+	}
+	seen := make(map[string]bool)
+	for name := range presets[preset] {
+		seen[foldName(name)] = true
+	}
+	for _, h := range app.Header {
+		switch {
+		case !settable(h.Name):
+			return nil, fmt.Errorf("header %q: this name cannot be an identity header: letters, digits and hyphens only, and none that HTTP itself lives by", h.Name)
+		case h.Value == "":
+			return nil, fmt.Errorf("header %s: the value is missing", h.Name)
+		case seen[foldName(h.Name)]:
+			return nil, fmt.Errorf("header %s is given twice", h.Name)
+		}
+		seen[foldName(h.Name)] = true
+	}
+	return newHeaderPlan(preset, app.Header), nil
+}
+
+// headerNames are the names that some application gets beyond the presets.
+func (a *App) headerNames() (names []string) {
+	for _, app := range a.Applications {
+		for _, h := range app.Header {
+			names = append(names, h.Name)
+		}
+	}
+	return names
+}
+
+// policy puts the configured bounds over authcore's defaults.
+func (a *App) policy() (authcore.Policy, error) {
+	p := authcore.DefaultPolicy()
+	if a.PIN != nil {
+		p.PINMin, p.PINMax = a.PIN.Min, a.PIN.Max
+	}
+	if a.Session != nil && a.Session.Idle != 0 {
+		p.Idle = time.Duration(a.Session.Idle)
+	}
+	if a.Session != nil && a.Session.Absolute != 0 {
+		p.Absolute = time.Duration(a.Session.Absolute)
+	}
+	return p, p.Validate()
+}
+
+// place says where the store and the secret file are, and refuses a secret that
+// every backup of the store would hold.
+func (a *App) place() (p place, err error) {
+	dir, secret := "", a.SecretFile
+	if a.Store != nil {
+		dir = a.Store.Badger
+	}
+	if p.dir, err = resolvePath(dir, "sesame"); err != nil {
+		return p, fmt.Errorf("store badger: %w", err)
+	}
+	if p.secret, err = resolvePath(secret, "sesame.secret"); err != nil {
+		return p, fmt.Errorf("secret_file: %w", err)
+	}
+	if strings.HasPrefix(p.secret+string(filepath.Separator), p.dir+string(filepath.Separator)) {
+		return p, fmt.Errorf("secret_file: %s is inside the store's directory; keep it elsewhere, or whoever copies the store has its key too", p.secret)
+	}
+	return p, nil
+}
+
+// resolvePath gives a configured path, or name in Caddy's data directory, in
+// absolute and clean form.
+func resolvePath(configured, name string) (string, error) {
+	if configured == "" {
+		return filepath.Abs(filepath.Join(caddy.AppDataDir(), name))
+	}
+	path, err := caddy.NewReplacer().ReplaceOrErr(configured, true, true)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
+}
+
+// resolveOrigin reads a configured origin, with its placeholders replaced.
+func resolveOrigin(configured string) (origin, error) {
+	s, err := caddy.NewReplacer().ReplaceOrErr(configured, true, true)
+	if err != nil {
+		return origin{}, err
+	}
+	return parseOrigin(s)
+}
+
+// checkDemo refuses to mark as a demonstration what others could reach.
+func (a *App) checkDemo(s *settings) error {
+	for o := range s.origins {
+		if a.Demo && !isLoopback(o.name()) {
+			return fmt.Errorf("demo: %s is not a loopback name; a demonstration runs on one machine only", o)
+		}
+	}
+	return nil
+}

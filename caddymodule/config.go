@@ -1,0 +1,126 @@
+package caddymodule
+
+import (
+	"log/slog"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/sesame-gateway/sesame/authcore"
+)
+
+// App is the gate as Caddy's configuration describes it: the JSON below
+// apps.sesame, or the global option sesame of a Caddyfile (see the package's
+// documentation for its grammar). All fields are optional but Portal.
+//
+// The placeholders {env.*} and {file.*} are replaced in addresses and paths.
+// There is no field for a secret: secrets stand in a file of their own.
+type App struct {
+	// The origin of the portal, the one host with the login pages and the list
+	// of applications: https://host or https://host:port. On a loopback name it
+	// may be http.
+	Portal string `json:"portal,omitempty"`
+
+	// Where accounts, keys and sessions are kept.
+	Store *Store `json:"store,omitempty"`
+
+	// The file of the secrets under which the store is sealed. Default:
+	// sesame.secret in Caddy's data directory. It is made at the first start,
+	// with mode 0600. Without it the store is lost: keep a copy elsewhere.
+	SecretFile string `json:"secret_file,omitempty"`
+
+	// How long a new PIN must be. Default: 4 to 8 digits.
+	PIN *PINLength `json:"pin,omitempty"`
+
+	// How long a session lasts. Default: 1 hour unused, 10 hours in all.
+	Session *SessionLength `json:"session,omitempty"`
+
+	// Whom to call for help; shown on the pages.
+	Assistance *Assistance `json:"assistance,omitempty"`
+
+	// The applications behind the gate, in the order in which the portal shows
+	// them.
+	Applications []*Application `json:"applications,omitempty"`
+
+	// Marks every page as a demonstration. Refused unless the portal and all
+	// applications are on loopback names.
+	Demo bool `json:"demo,omitempty"`
+
+	*settings
+	life  lifetime
+	log   *slog.Logger
+	pages *pageMaker
+}
+
+// Store says where the gate keeps its records.
+type Store struct {
+	// The directory of the embedded store, made with mode 0700 when absent. One
+	// server at a time can use it. Default: sesame in Caddy's data directory.
+	Badger string `json:"badger,omitempty"`
+}
+
+// PINLength bounds a new PIN, in digits.
+type PINLength struct {
+	// The shortest, at least 4.
+	Min int `json:"min,omitempty"`
+	// The longest, at most 12.
+	Max int `json:"max,omitempty"`
+}
+
+// SessionLength bounds a session.
+type SessionLength struct {
+	// How long it lasts unused: a minute or more. Default: 1h.
+	Idle caddy.Duration `json:"idle,omitempty"`
+	// How long it lasts in all: a week or less. Default: 10h.
+	Absolute caddy.Duration `json:"absolute,omitempty"`
+}
+
+// Assistance is whom a person may turn to.
+type Assistance struct {
+	// The service's name, or a whole sentence.
+	Name string `json:"name,omitempty"`
+	// The telephone number as people read it.
+	Phone string `json:"phone,omitempty"`
+	// The e-mail address.
+	Email string `json:"email,omitempty"`
+	// When somebody answers.
+	Hours string `json:"hours,omitempty"`
+	// A page of the institution's own.
+	URL string `json:"url,omitempty"`
+}
+
+// Application is one application behind the gate.
+type Application struct {
+	// The name by which the directive sesame refers to it: lower case letters,
+	// digits and hyphens. "portal" is taken.
+	ID string `json:"id,omitempty"`
+	// The name that people read. Default: the ID.
+	Name string `json:"name,omitempty"`
+	// One sentence about it, for the portal.
+	Description string `json:"description,omitempty"`
+	// Its origin, as Portal has it; no two share a host.
+	URL string `json:"url,omitempty"`
+	// Whom it opens to: whoever one of the rules fits. Without a rule it opens to
+	// nobody.
+	Allow []authcore.Rule `json:"allow,omitempty"`
+	// Paths that need no login: /exact or /prefix/*. A path is public only when
+	// it is plain: one with "%", ";", "\", "//", a dot segment or a byte that is
+	// no visible ASCII never is, because servers do not agree on what it means.
+	// It must be public both as the browser sent it and as earlier handlers,
+	// such as rewrite, left it.
+	Public []string `json:"public,omitempty"`
+	// The headers that tell it who is there: remote-user or x-forwarded.
+	// Default: remote-user, or none when Header is given.
+	Headers string `json:"headers,omitempty"`
+	// Further headers.
+	Header []Header `json:"header,omitempty"`
+}
+
+// Header is one header to set. It is removed from what clients send, in every
+// spelling, on every host that the gate stands before.
+type Header struct {
+	// Letters, digits and hyphens.
+	Name string `json:"name,omitempty"`
+	// Its value; placeholders such as {http.auth.user.email} are replaced. An
+	// empty one leaves the header out.
+	Value string `json:"value,omitempty"`
+}

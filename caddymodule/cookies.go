@@ -1,0 +1,70 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strings"
+)
+
+// cookieKind is one of the cookies of ours. The zero value is none.
+type cookieKind uint8
+
+const (
+	// sessionCookie opens a session: on the portal the person's, on an
+	// application's host that host's own.
+	sessionCookie cookieKind = iota + 1
+	// loginCookie is a login under way, sealed; on the portal only.
+	loginCookie
+	// visitCookie is a nonce that binds a hand-over ticket to the browser that
+	// asked for it; on an application's host only.
+	visitCookie
+	// langCookie is the language that the person chose; no secret.
+	langCookie
+)
+
+// cookieNames are the names by kind, over https and over http on a loopback
+// name. A browser takes a __Host- cookie only over https, from the host itself,
+// for the whole host (RFC 6265bis, section 4.1.3.2): no sibling can plant one.
+var cookieNames = map[cookieKind]struct{ secure, loopback string }{
+	sessionCookie: {"__Host-sesame", "sesame"},
+	loginCookie:   {"__Host-sesame-login", "sesame-login"},
+	visitCookie:   {"__Host-sesame-visit", "sesame-visit"},
+	langCookie:    {"__Host-sesame-lang", "sesame-lang"},
+}
+
+// cookieName gives the name of a cookie on an origin.
+func (o origin) cookieName(k cookieKind) string {
+	if o.secure() {
+		return cookieNames[k].secure
+	}
+	return cookieNames[k].loopback
+}
+
+// setCookie gives the browser a value to keep until it is closed. All our
+// cookies have the same attributes: unreadable to scripts, sent along with links
+// from other sites but with nothing else from there.
+func (o origin) setCookie(h http.Header, k cookieKind, value string) {
+	c := http.Cookie{Name: o.cookieName(k), Value: value, Path: "/", HttpOnly: true, Secure: o.secure(), SameSite: http.SameSiteLaxMode}
+	h.Add("Set-Cookie", c.String())
+}
+
+// clearCookie takes a cookie back.
+func (o origin) clearCookie(h http.Header, k cookieKind) {
+	c := http.Cookie{Name: o.cookieName(k), Path: "/", MaxAge: -1, HttpOnly: true, Secure: o.secure(), SameSite: http.SameSiteLaxMode}
+	h.Add("Set-Cookie", c.String())
+}
+
+// readCookie returns the value of the first cookie of exactly that name in the
+// lines of a Cookie header, or "". It does not allocate.
+func readCookie(lines []string, name string) string {
+	for _, line := range lines {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			n, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
+			if ok && n == name {
+				return strings.Trim(value, `"`)
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,162 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/ui"
+)
+
+func init() { caddy.RegisterModule(new(Handler)) }
+
+// now is the clock. Tests put theirs here before they start a server.
+var now = time.Now
+
+// Handler is the gate before one host: before an application it lets through
+// who may open it and says to the application who that is; for the portal it
+// answers every request itself.
+//
+// It sets the placeholders {http.auth.user.id}, .name, .given_name, .surname,
+// .email, .groups, .functions and .establishment.
+//
+// It does not stand before the routes of handle_errors, which Caddy runs as a
+// chain of their own, nor before handlers that run earlier, such as redir,
+// rewrite and header.
+type Handler struct {
+	// The ID of an application in the configuration of the app sesame, or portal.
+	Name string `json:"name,omitempty"`
+
+	app  *App
+	site *site
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.sesame", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision finds what the handler's name stands for.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	app, err := ctx.AppIfConfigured("sesame")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return errors.New("the directive sesame needs the global option sesame { … }, which names the portal and the applications")
+	}
+	if err != nil {
+		return err
+	}
+	h.app = app.(*App)
+	if h.site = h.app.byID[h.Name]; h.site == nil {
+		return fmt.Errorf("sesame %s: there is no such application; the global option sesame has %s",
+			h.Name, strings.Join(slices.Sorted(maps.Keys(h.app.byID)), ", "))
+	}
+	return nil
+}
+
+// exchange is one request on its way through the gate.
+type exchange struct {
+	*Handler
+	w       http.ResponseWriter
+	r       *http.Request
+	cookies []string // the lines of the Cookie header, as they came
+	gate    *authcore.Gate
+	holder  authcore.Identifier // who it is, once known
+	person  string              // the same, for the page
+}
+
+// ServeHTTP lets a request through to next, or answers it. Whatever is wrong, it
+// is answered: nothing reaches next by a fault.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	x := &exchange{Handler: h, w: w, r: r, cookies: r.Header["Cookie"]}
+	h.app.names.scrub(r)
+	if !h.site.origin.hasHost(r.Host) {
+		return x.refuse(misdirected, nil)
+	}
+	if strings.HasPrefix(r.URL.Path, ui.StaticPrefix) {
+		return x.static()
+	}
+	var err error
+	if x.gate, err = h.app.gate(); err != nil {
+		return x.refuse(unavailable, err)
+	}
+	if h.site.isPortal() || reserved(r.URL.Path) {
+		return x.own()
+	}
+	return x.guard(next)
+}
+
+// guard lets through who may open the application, and whoever asks for a
+// public path.
+func (x *exchange) guard(next caddyhttp.Handler) error {
+	public := x.site.public.match(x.r)
+	s, a, err := x.session(!public)
+	switch {
+	case errors.Is(err, authcore.ErrNoSession) && public:
+		return next.ServeHTTP(x.w, x.r)
+	case errors.Is(err, authcore.ErrNoSession) && isPageLoad(x.r):
+		return x.toLogin()
+	case errors.Is(err, authcore.ErrNoSession):
+		return x.loginRequired()
+	case err != nil:
+		return x.refuse(unavailable, err)
+	}
+	x.is(a)
+	switch {
+	case x.site.requirement.Decide(s, a, now()) == authcore.Allow:
+		return x.pass(&a, next)
+	case public:
+		return next.ServeHTTP(x.w, x.r)
+	}
+	return x.refuse(forbidden, nil)
+}
+
+// pass hands the request on with the person's identity.
+func (x *exchange) pass(a *authcore.Account, next caddyhttp.Handler) error {
+	repl := x.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	announce(repl, a)
+	if err := x.site.headers.set(x.r.Header, a, repl); err != nil {
+		return x.refuse(unavailable, err)
+	}
+	return next.ServeHTTP(x.w, x.r)
+}
+
+// is remembers who asks.
+func (x *exchange) is(a authcore.Account) { x.holder, x.person = a.Identifier, a.Name() }
+
+// session returns the session of this host's cookie. An active use keeps it
+// from running out unused.
+func (x *exchange) session(active bool) (authcore.Session, authcore.Account, error) {
+	token := x.cookie(sessionCookie)
+	if token == "" {
+		return authcore.Session{}, authcore.Account{}, authcore.ErrNoSession
+	}
+	return x.gate.Session(x.r.Context(), authcore.Token(token), x.site.sessionHost(), active)
+}
+
+// sessionHost is the host under which authcore knows a site's sessions; "" is
+// the portal.
+func (s *site) sessionHost() string {
+	if s.isPortal() {
+		return ""
+	}
+	return s.origin.host
+}
+
+// cookie returns what the browser sent of a cookie, or "".
+func (x *exchange) cookie(k cookieKind) string {
+	return readCookie(x.cookies, x.site.origin.cookieName(k))
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,53 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strings"
+)
+
+// isPageLoad tells whether the answer to r becomes a page before somebody's
+// eyes, so that a redirect to the login makes sense. To anything else, a script,
+// an image, an API client, a WebSocket, a redirect would be an answer that it
+// takes for data.
+//
+// Browsers say so themselves (Fetch Metadata Request Headers, section 2.2:
+// Sec-Fetch-Mode: navigate). Where they do not, a page load is what asks for
+// text/html by name and was not sent by a script's library.
+func isPageLoad(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	if r.Header.Get("Upgrade") != "" || strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return accepts(r.Header, "text/html")
+}
+
+// accepts tells whether some Accept line names a media type, with any quality
+// but 0. "*/*" names none: scripts send it.
+func accepts(h http.Header, mediaType string) bool {
+	for _, line := range h.Values("Accept") {
+		for item := range strings.SplitSeq(line, ",") {
+			name, parameters, _ := strings.Cut(item, ";")
+			if strings.EqualFold(strings.TrimSpace(name), mediaType) && !refused(parameters) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// refused tells whether an Accept item's parameters hold a quality of 0
+// (RFC 9110, section 12.4.2).
+func refused(parameters string) bool {
+	for p := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if strings.EqualFold(name, "q") && strings.Trim(value, "0.") == "" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,355 @@
+package caddymodule
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/ui"
+)
+
+// step is one page of a login: where it is, what it asks, how its form is read
+// and how it is drawn.
+type step struct {
+	question authcore.Question
+	path     string
+	read     func(form) (authcore.Answer, ui.Notice)
+	draw     func(*exchange, view) (ui.Page, error)
+}
+
+// view is what there is to draw.
+type view struct {
+	challenge authcore.Challenge
+	notice    ui.Notice
+	form      form   // as posted, or nil
+	target    string // where to go after the login; checked, or ""
+	site      *site  // the application there, or nil
+}
+
+var steps = []step{
+	{authcore.AskPasscode, ui.PathLogin, readLogin, drawLogin},
+	{authcore.AskNewPIN, ui.PathPIN, readNewPIN, drawNewPIN},
+	{authcore.AskNewPasscode, ui.PathSynchronise, readNewPasscode, drawSynchronise},
+	{authcore.AskNextCode, ui.PathNextCode, readNextCode, drawNextCode},
+}
+
+// stepOf returns the page that asks a question; once all is answered, the first.
+func stepOf(q authcore.Question) step {
+	for _, s := range steps {
+		if s.question == q {
+			return s
+		}
+	}
+	return steps[0]
+}
+
+// showStep shows a page of the login under way, or goes to the one that its turn
+// has come to.
+func (x *exchange) showStep(s step) error {
+	target := x.query(paramTarget)
+	session, _, err := x.session(true)
+	if err == nil {
+		return x.onward(session, target, x.query(paramVisit))
+	}
+	if !errors.Is(err, authcore.ErrNoSession) {
+		return x.refuse(unavailable, err)
+	}
+	c, err := x.gate.Challenge(x.r.Context(), x.cookie(loginCookie))
+	if err != nil && !errors.Is(err, authcore.ErrNoChallenge) {
+		return x.refuse(unavailable, err)
+	}
+	switch over := err != nil || x.stale(c); {
+	case over && s.question != authcore.AskPasscode:
+		return x.redirect(x.site.origin.String() + ui.PathLogin)
+	case over:
+		if c, err = x.begin(); err != nil {
+			return x.refuse(unavailable, err)
+		}
+	case c.Question != s.question:
+		return x.redirect(x.site.origin.String() + stepOf(c.Question).path)
+	}
+	v := view{challenge: c}
+	if s.question == authcore.AskPasscode && x.cookie(sessionCookie) != "" {
+		v.notice = ui.NoticeSessionEnded
+	}
+	v.site, v.target = x.app.origins.target(target)
+	x.keepLang()
+	return x.draw(http.StatusOK, s, v, "")
+}
+
+// stale tells whether a login is better begun anew: over, or so near its end
+// without an answer that the person would be too late.
+func (x *exchange) stale(c authcore.Challenge) bool {
+	return c.Question == authcore.Done ||
+		c.Question == authcore.AskPasscode && c.Expires.Before(now().Add(x.gate.Policy().Challenge/4))
+}
+
+// begin starts a login and gives the browser its cookie. Nothing is stored yet.
+func (x *exchange) begin() (authcore.Challenge, error) {
+	c := x.gate.Begin("")
+	sealed, err := x.gate.Seal(c)
+	if err != nil {
+		return c, err
+	}
+	x.site.origin.setCookie(x.w.Header(), loginCookie, sealed)
+	return c, nil
+}
+
+// draw answers with a page of the login. A reference goes with a refusal.
+func (x *exchange) draw(status int, s step, v view, reference authcore.Reference) error {
+	p, err := s.draw(x, v)
+	if err != nil {
+		return x.refuse(unavailable, err)
+	}
+	f := x.frame()
+	var more []string
+	if v.target != "" {
+		more = append(more, url.Values{paramTarget: {v.target}}.Encode())
+	}
+	f.SwitchHref = x.switchHref(s.path, more...)
+	if f.CSRF, err = x.gate.FormToken(v.challenge.ID); err != nil {
+		return x.refuse(unavailable, err)
+	}
+	if reference != "" {
+		f.Reference, f.Time = string(reference), now()
+	}
+	return x.page(status, f, p)
+}
+
+// takeStep takes the form of a page of the login.
+func (x *exchange) takeStep(s step) error {
+	f, p, cause := x.form()
+	if p != nil {
+		return x.refuse(*p, cause)
+	}
+	c, err := x.gate.Challenge(x.r.Context(), x.cookie(loginCookie))
+	if errors.Is(err, authcore.ErrNoChallenge) {
+		return x.tooLate(s, f)
+	}
+	if err != nil {
+		return x.refuse(unavailable, err)
+	}
+	if !x.genuine(f, c.ID) {
+		return x.refuse(expired, nil)
+	}
+	v := view{challenge: c, form: f}
+	v.site, v.target = x.app.origins.target(f[ui.FieldTarget])
+	answer, notice := s.read(f)
+	if v.notice = notice; notice != ui.NoticeNone {
+		return x.draw(http.StatusUnprocessableEntity, s, v, "")
+	}
+	if s.question == authcore.AskPasscode && c.Question == authcore.AskPasscode {
+		c.Target = v.target
+	}
+	reply, err := x.gate.Answer(x.r.Context(), c, answer, x.source())
+	if err != nil {
+		return x.unanswered(s, f, c, reply, err)
+	}
+	return x.replied(s, v, reply)
+}
+
+// tooLate answers to a form whose login is over. Behind a double click it ended
+// well: the person has a session and simply arrives.
+func (x *exchange) tooLate(s step, f form) error {
+	session, _, err := x.session(true)
+	switch {
+	case err == nil:
+		return x.onward(session, f[ui.FieldTarget], "")
+	case !errors.Is(err, authcore.ErrNoSession):
+		return x.refuse(unavailable, err)
+	case x.cookie(loginCookie) == "":
+		return x.refuse(cookiesNeeded, nil)
+	case s.question == authcore.AskPasscode:
+		return x.refuse(expired, nil)
+	}
+	c, err := x.begin()
+	if err != nil {
+		return x.refuse(unavailable, err)
+	}
+	return x.again(c)
+}
+
+// again shows the first page to somebody whose login took too long. An earlier
+// code has been used: unlike expired, this must not say otherwise.
+func (x *exchange) again(c authcore.Challenge) error {
+	return x.draw(http.StatusForbidden, steps[0], view{challenge: c, notice: ui.NoticeChallengeExpired}, authcore.NewReference())
+}
+
+// unanswered says what became of an answer that got no reply.
+func (x *exchange) unanswered(s step, f form, c authcore.Challenge, reply authcore.Reply, err error) error {
+	switch {
+	case errors.Is(err, authcore.ErrNoChallenge):
+		return x.tooLate(s, f)
+	case errors.Is(err, authcore.ErrWrongQuestion) && c.Question == authcore.AskPasscode && s.question != c.Question:
+		return x.again(c)
+	case errors.Is(err, authcore.ErrWrongQuestion):
+		return x.redirect(x.site.origin.String() + stepOf(c.Question).path)
+	case reply.Reference != "":
+		return x.refuseAs(reply.Reference, unavailable, err)
+	}
+	return x.refuse(unavailable, err)
+}
+
+// replied turns the gate's reply into the next page.
+func (x *exchange) replied(s step, v view, reply authcore.Reply) error {
+	answers.WithLabelValues(s.question.String(), reply.Outcome.String()).Inc()
+	v.challenge = reply.Challenge
+	to := stepOf(reply.Challenge.Question)
+	status := http.StatusForbidden
+	switch reply.Outcome {
+	case authcore.Asked:
+		return x.redirect(x.site.origin.String() + to.path)
+	case authcore.Granted:
+		return x.granted(s, v, reply)
+	case authcore.Reused:
+		v.notice = ui.NoticeCodeUsed
+	case authcore.PINDenied:
+		v.notice, status = pinNotices[reply.Problem], http.StatusUnprocessableEntity
+	default:
+		v.notice = ui.NoticeRefused
+		if s.question == authcore.AskNextCode {
+			v.notice = ui.NoticeNextCodeWrong
+		}
+	}
+	return x.draw(status, to, v, reply.Reference)
+}
+
+// granted gives the browser its session, under a new cookie value, and sends it
+// on.
+func (x *exchange) granted(s step, v view, reply authcore.Reply) error {
+	if err := x.endFormer(reply.Token); err != nil {
+		return x.refuse(unavailable, err)
+	}
+	h := x.w.Header()
+	x.site.origin.setCookie(h, sessionCookie, string(reply.Token))
+	x.site.origin.clearCookie(h, loginCookie)
+	target := v.target
+	if s.question != authcore.AskPasscode {
+		_, target = x.app.origins.target(reply.Challenge.Target)
+	}
+	switch {
+	case target != "":
+		return x.redirect(target)
+	case s.question == authcore.AskNewPasscode:
+		return x.redirect(x.site.origin.String() + ui.PathPortal + "?" + paramNews + "=" + newsInService)
+	}
+	return x.redirect(x.site.origin.String() + ui.PathPortal)
+}
+
+// endFormer ends the session that the browser still had, if any: a new login
+// takes its place. The same form sent twice brings the same token twice.
+func (x *exchange) endFormer(token authcore.Token) error {
+	if x.cookie(sessionCookie) == string(token) {
+		return nil
+	}
+	s, _, err := x.session(false)
+	if err == nil {
+		err = x.gate.End(x.r.Context(), s, x.source())
+	}
+	if errors.Is(err, authcore.ErrNoSession) {
+		return nil
+	}
+	return err
+}
+
+// pinNotices are the words for what the policy has against a PIN.
+var pinNotices = map[authcore.PINProblem]ui.Notice{
+	authcore.PINTooShort:   ui.NoticePINTooShort,
+	authcore.PINTooLong:    ui.NoticePINTooLong,
+	authcore.PINRepeats:    ui.NoticePINRepeated,
+	authcore.PINSequence:   ui.NoticePINSequence,
+	authcore.PINDate:       ui.NoticePINDate,
+	authcore.PINCommon:     ui.NoticePINCommon,
+	authcore.PINFromSerial: ui.NoticePINFromSerial,
+	authcore.PINFromCode:   ui.NoticePINFromCode,
+	authcore.PINMismatch:   ui.NoticePINMismatch,
+}
+
+func readLogin(f form) (authcore.Answer, ui.Notice) {
+	id, err := authcore.ParseIdentifier(f[ui.FieldIdentifier])
+	switch {
+	case errors.Is(err, authcore.ErrIdentifierMissing):
+		return nil, ui.NoticeIdentifierMissing
+	case errors.Is(err, authcore.ErrIdentifierIsPasscode):
+		return nil, ui.NoticeIdentifierLooksLikePasscode
+	case err != nil:
+		return nil, ui.NoticeIdentifierMalformed
+	}
+	passcode, notice := readPasscode(f[ui.FieldPasscode])
+	return authcore.PasscodeAnswer{Identifier: id, Passcode: passcode}, notice
+}
+
+func readNewPIN(f form) (authcore.Answer, ui.Notice) {
+	pin, err := authcore.ParsePIN(f[ui.FieldPIN])
+	again, errAgain := authcore.ParsePIN(f[ui.FieldPINAgain])
+	err = errors.Join(err, errAgain)
+	switch {
+	case errors.Is(err, authcore.ErrPINMissing):
+		return nil, ui.NoticePINMissing
+	case err != nil:
+		return nil, ui.NoticePINNotDigits
+	}
+	return authcore.NewPINAnswer{PIN: pin, Again: again}, ui.NoticeNone
+}
+
+func readNewPasscode(f form) (authcore.Answer, ui.Notice) {
+	passcode, notice := readPasscode(f[ui.FieldPasscode])
+	return authcore.NewPasscodeAnswer{Passcode: passcode}, notice
+}
+
+func readNextCode(f form) (authcore.Answer, ui.Notice) {
+	code, notice := readPasscode(f[ui.FieldCode])
+	return authcore.NextCodeAnswer{Code: code}, notice
+}
+
+// readPasscode reads a PASSCODE or a code alone.
+func readPasscode(typed string) (authcore.Passcode, ui.Notice) {
+	p, err := authcore.ParsePasscode(typed)
+	switch {
+	case errors.Is(err, authcore.ErrPasscodeMissing):
+		return p, ui.NoticePasscodeMissing
+	case errors.Is(err, authcore.ErrPasscodeNotDigits):
+		return p, ui.NoticePasscodeNotDigits
+	case err != nil && len(strings.Join(strings.FieldsFunc(typed, unicode.IsSpace), "")) < ui.DefaultDigits:
+		return p, ui.NoticePasscodeTooShort
+	case err != nil:
+		return p, ui.NoticePasscodeTooLong
+	}
+	return p, ui.NoticeNone
+}
+
+// drawLogin draws the first page. When to try again comes from the clock alone,
+// the same for everybody: a key's own period would tell that the key exists.
+func drawLogin(_ *exchange, v view) (ui.Page, error) {
+	p := ui.Login{Identifier: v.form[ui.FieldIdentifier], Target: v.target, Notice: v.notice}
+	if v.site != nil {
+		p.Application = v.site.name
+	}
+	if v.notice == ui.NoticeIdentifierLooksLikePasscode {
+		p.Identifier = ""
+	}
+	if v.notice == ui.NoticeRefused || v.notice == ui.NoticeCodeUsed {
+		p.Wait = ui.Wait{Remaining: time.Minute - time.Duration(now().UnixNano())%time.Minute, Period: time.Minute}
+	}
+	return p, nil
+}
+
+func drawNewPIN(x *exchange, v view) (ui.Page, error) {
+	d, err := x.gate.Display(x.r.Context(), v.challenge)
+	pol := x.gate.Policy()
+	return ui.NewPIN{Min: pol.PINMin, Max: pol.PINMax, SerialTail: d.Serial.Tail(), Until: v.challenge.Expires, Notice: v.notice}, err
+}
+
+func drawSynchronise(x *exchange, v view) (ui.Page, error) {
+	d, err := x.gate.Display(x.r.Context(), v.challenge)
+	return ui.Synchronise{Digits: ui.Digits(d.Digits), Wait: ui.Wait{Remaining: d.Remaining, Period: d.Period}, Until: v.challenge.Expires, Notice: v.notice}, err
+}
+
+func drawNextCode(x *exchange, v view) (ui.Page, error) {
+	d, err := x.gate.Display(x.r.Context(), v.challenge)
+	return ui.NextCode{Digits: ui.Digits(d.Digits), Wait: ui.Wait{Remaining: d.Remaining, Period: d.Period}, Until: v.challenge.Expires, Notice: v.notice}, err
+}

@@ -1,0 +1,256 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/ui"
+)
+
+// The gate's own paths that are no pages of ui.
+const (
+	pathSession = ownPrefix + "session"
+	pathHealth  = ownPrefix + "health"
+)
+
+// route is what one path of ours does. A method without a function is refused.
+type route struct {
+	get, post func(*exchange) error
+}
+
+// portalRoutes are all paths of the portal, siteRoutes those of an application's
+// host that never reach the application.
+var portalRoutes, siteRoutes map[string]route
+
+func init() {
+	portalRoutes = map[string]route{
+		ui.PathPortal:     {get: (*exchange).showPortal},
+		ui.PathLogout:     {get: (*exchange).showLogout, post: (*exchange).takeLogout},
+		ui.PathAssistance: {get: (*exchange).showAssistance},
+		pathSession:       {get: (*exchange).showSession},
+		pathHealth:        {get: (*exchange).showHealth},
+	}
+	for _, s := range steps {
+		portalRoutes[s.path] = route{
+			get:  func(x *exchange) error { return x.showStep(s) },
+			post: func(x *exchange) error { return x.takeStep(s) },
+		}
+	}
+	siteRoutes = map[string]route{
+		pathTicket:    {get: (*exchange).takeTicket},
+		ui.PathLogout: {get: (*exchange).showLogout, post: (*exchange).takeLogout},
+		pathSession:   {get: (*exchange).showSession},
+		pathHealth:    {get: (*exchange).showHealth},
+	}
+}
+
+// own answers a request for one of our paths, spelled exactly; others do not
+// exist.
+func (x *exchange) own() error {
+	routes := siteRoutes
+	if x.site.isPortal() {
+		routes = portalRoutes
+	}
+	to, ok := routes[x.r.URL.Path]
+	if !ok || x.r.URL.RawPath != "" {
+		return x.refuse(notFound, nil)
+	}
+	do, allow := to.post, "GET, HEAD, POST"
+	if to.post == nil {
+		allow = "GET, HEAD"
+	}
+	switch x.r.Method {
+	case http.MethodGet, http.MethodHead:
+		do = to.get
+	case http.MethodPost:
+	default:
+		do = nil
+	}
+	if do == nil {
+		x.w.Header().Set("Allow", allow)
+		return x.refuse(wrongMethod, nil)
+	}
+	return do(x)
+}
+
+// static serves the files of the pages. Their names change with their content.
+func (x *exchange) static() error {
+	name := strings.TrimPrefix(x.r.URL.Path, ui.StaticPrefix)
+	f, err := ui.Static().Open(name)
+	if err != nil {
+		return x.refuse(notFound, nil)
+	}
+	f.Close()
+	if x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
+		x.w.Header().Set("Allow", "GET, HEAD")
+		return x.refuse(wrongMethod, nil)
+	}
+	x.protect(bareCSP)
+	h := x.w.Header()
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Del("Vary")
+	http.ServeFileFS(x.w, x.r, ui.Static(), name)
+	return nil
+}
+
+// frame is what this answer's page has in common with all others.
+func (x *exchange) frame() ui.Frame {
+	f := ui.Frame{Lang: x.lang(), Person: x.person, Contact: x.app.contact, Demo: x.app.Demo}
+	if !x.site.isPortal() {
+		f.PortalURL = x.app.portal.origin.String()
+	}
+	return f
+}
+
+// lang is the language of the answer: the person's choice, or the browser's. A
+// choice made just now is kept in a cookie.
+func (x *exchange) lang() ui.Lang {
+	chosen := x.query(paramLang)
+	if chosen == "" {
+		chosen = x.cookie(langCookie)
+	}
+	return ui.Negotiate(chosen, strings.Join(x.r.Header.Values("Accept-Language"), ","))
+}
+
+const paramLang = "lang"
+
+// keepLang keeps a language that the person has just chosen.
+func (x *exchange) keepLang() {
+	if x.query(paramLang) != "" {
+		x.site.origin.setCookie(x.w.Header(), langCookie, x.lang().String())
+	}
+}
+
+// switchHref is the address of a page in the other language.
+func (x *exchange) switchHref(path string, more ...string) string {
+	query := paramLang + "=" + x.lang().Other().String()
+	return path + "?" + strings.Join(append([]string{query}, more...), "&")
+}
+
+// showPortal lists what the person may open.
+func (x *exchange) showPortal() error {
+	s, a, err := x.session(true)
+	switch {
+	case errors.Is(err, authcore.ErrNoSession) && isPageLoad(x.r):
+		return x.redirect(x.site.origin.String() + ui.PathLogin)
+	case errors.Is(err, authcore.ErrNoSession):
+		return x.loginRequired()
+	case err != nil:
+		return x.refuse(unavailable, err)
+	}
+	x.is(a)
+	x.keepLang()
+	var p ui.Portal
+	for _, t := range x.app.sites {
+		if t.requirement.Decide(s, a, now()) == authcore.Allow {
+			p.Applications = append(p.Applications, ui.Application{Name: t.name, Description: t.description, URL: t.origin.String() + "/"})
+		}
+	}
+	if x.query(paramNews) == newsInService {
+		p.Notice = ui.NoticeKeyInService
+	}
+	f := x.frame()
+	f.SwitchHref = x.switchHref(ui.PathPortal)
+	return x.page(http.StatusOK, f, p)
+}
+
+// The portal is told in its address that a key has just been put into service.
+const (
+	paramNews     = "news"
+	newsInService = "in-service"
+)
+
+// showAssistance says whom to call; a session is not needed.
+func (x *exchange) showAssistance() error {
+	_, a, err := x.session(false)
+	if err == nil {
+		x.is(a)
+	}
+	x.keepLang()
+	f := x.frame()
+	f.SwitchHref = x.switchHref(ui.PathAssistance)
+	return x.page(http.StatusOK, f, ui.Assistance{})
+}
+
+// showLogout asks whether to log out. Who is not logged in is shown the login.
+func (x *exchange) showLogout() error {
+	s, a, err := x.session(false)
+	if errors.Is(err, authcore.ErrNoSession) {
+		return x.redirect(x.app.portal.origin.String() + ui.PathLogin)
+	}
+	if err != nil {
+		return x.refuse(unavailable, err)
+	}
+	x.is(a)
+	x.keepLang()
+	f := x.frame()
+	f.SwitchHref = x.switchHref(ui.PathLogout)
+	if f.CSRF, err = x.gate.FormToken(string(s.ID)); err != nil {
+		return x.refuse(unavailable, err)
+	}
+	return x.page(http.StatusOK, f, ui.Logout{})
+}
+
+// takeLogout ends the session everywhere: here, on the portal, and on every host
+// that it was handed to.
+func (x *exchange) takeLogout() error {
+	f, p, cause := x.form()
+	if p != nil {
+		return x.refuse(*p, cause)
+	}
+	s, _, err := x.session(false)
+	if err == nil {
+		if !x.genuine(f, string(s.ID)) {
+			return x.refuse(expired, nil)
+		}
+		err = x.gate.End(x.r.Context(), s, x.source())
+	}
+	if err != nil && !errors.Is(err, authcore.ErrNoSession) {
+		return x.refuse(unavailable, err)
+	}
+	h := x.w.Header()
+	x.site.origin.clearCookie(h, sessionCookie)
+	x.site.origin.clearCookie(h, loginCookie)
+	x.site.origin.clearCookie(h, visitCookie)
+	h.Set("Clear-Site-Data", `"cookies", "storage"`)
+	return x.page(http.StatusOK, x.frame(), ui.LoggedOut{})
+}
+
+// showSession tells a page's script how long the session lasts. Asking is no use
+// of it.
+func (x *exchange) showSession() error {
+	s, _, err := x.session(false)
+	if errors.Is(err, authcore.ErrNoSession) {
+		return x.loginRequired()
+	}
+	if err != nil {
+		return x.refuse(unavailable, err)
+	}
+	end := s.Idle
+	if s.End.Before(end) {
+		end = s.End
+	}
+	left := math.Max(0, math.Floor(end.Sub(now()).Seconds()))
+	return x.json(http.StatusOK, "application/json; charset=utf-8", map[string]int{"seconds_left": int(left)})
+}
+
+// healthTimeout bounds how long a load balancer waits for an answer.
+const healthTimeout = 3 * time.Second
+
+// showHealth says whether the store answers, and nothing else.
+func (x *exchange) showHealth() error {
+	ctx, cancel := context.WithTimeout(x.r.Context(), healthTimeout)
+	defer cancel()
+	status := http.StatusOK
+	if err := x.gate.Health(ctx); err != nil {
+		status = http.StatusServiceUnavailable
+	}
+	x.protect(bareCSP)
+	x.w.WriteHeader(status)
+	return nil
+}
