@@ -142,13 +142,14 @@ func stage(ctx context.Context, dir string, keys []softKey) (err error) {
 	if err := os.WriteFile(filepath.Join(dir, secretFile), content, 0o600); err != nil {
 		return err
 	}
-	db, err := badgerstore.Open(filepath.Join(dir, storeDir), badgerstore.Options{Logger: slog.New(slog.DiscardHandler)})
+	s := &stageHand{clock: time.Now().Add(-time.Hour)}
+	now := func() time.Time { return s.clock }
+	db, err := badgerstore.Open(filepath.Join(dir, storeDir), badgerstore.Options{Logger: slog.New(slog.DiscardHandler), Now: now})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s := &stageHand{clock: time.Now().Add(-time.Hour)}
-	if s.gate, err = authcore.New(ctx, authcore.Config{Store: db, Secrets: secrets, Now: func() time.Time { return s.clock }}); err != nil {
+	if s.gate, err = authcore.New(ctx, authcore.Config{Store: db, Secrets: secrets, Now: now}); err != nil {
 		return err
 	}
 	for i, r := range cast {
