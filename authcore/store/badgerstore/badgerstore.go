@@ -2,7 +2,7 @@
 // database (github.com/dgraph-io/badger). It is the engine of a single server.
 //
 // What Update acknowledged survives a crash of the process and a power cut:
-// each commit waits for the disk. Several commits at once share one wait.
+// each commit waits for the disk.
 //
 // # What it guards against
 //
@@ -14,16 +14,21 @@
 // that fails. Here Close lets the transactions end first and gives up at
 // [Options.CloseTimeout]; the process should then exit.
 //
-// A table that fails its checksum makes Badger panic or log and leave it out.
-// Here Open checks every table and returns [ErrDamaged]; a panic during a later
-// read comes out as that error of the transaction.
+// Badger ends the process when it opens a damaged table, and starts afresh when
+// it has lost the list of its tables. Here Open looks at both first and returns
+// [ErrDamaged]. A panic of Badger during a transaction becomes that error too.
+//
+// Badger ends the process when the disk is full, as it writes through mapped
+// memory. Here writing stops before that, at [Options.MinFree], and goes on by
+// itself.
 //
 // # What it does not
 //
-// A panic in one of Badger's own goroutines ends the process. So does a full
-// disk, as Badger writes through mapped memory: [Options.MinFree] stops writing
-// before that. The write-ahead log is cut at the first damaged entry, without a
-// word; that records went missing is for the owner of the records to notice.
+// A panic in one of Badger's own goroutines ends the process. A table that is
+// damaged while the store is open can read as if entries were absent, and the
+// write-ahead log is cut at its first damaged entry without a word: that records
+// went missing is for their owner to notice. While a commit waits for the disk,
+// the transactions begun after it wait with it, Views included.
 package badgerstore
 
 import (
