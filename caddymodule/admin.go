@@ -1,13 +1,21 @@
 package caddymodule
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/sesame-gateway/sesame/authcore"
 )
 
-func init() { caddy.RegisterModule(adminAPI{}) }
+func init() { caddy.RegisterModule(adminAPI{activeGate}) }
 
 // adminAPI is the gate's part of Caddy's admin endpoint: JSON over HTTP, below
 // /sesame/, described in docs/openapi.json. Who reaches the endpoint may do
@@ -16,21 +24,167 @@ func init() { caddy.RegisterModule(adminAPI{}) }
 // It holds nothing of a configuration. Caddy makes the routes anew at each load,
 // and those of a load that then fails stay in service: only the configuration
 // that is active when a request comes may be asked.
-type adminAPI struct{}
+type adminAPI struct {
+	active func() (*authcore.Gate, []*site, error)
+}
 
 // CaddyModule returns the Caddy module information.
 func (adminAPI) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "admin.api.sesame", New: func() caddy.Module { return adminAPI{} }}
+	return caddy.ModuleInfo{ID: "admin.api.sesame", New: func() caddy.Module { return adminAPI{activeGate} }}
 }
 
-// Routes returns what is served below /sesame/.
-func (adminAPI) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{{Pattern: "/sesame/", Handler: caddy.AdminHandlerFunc(noSuchRoute)}}
+// activeGate returns the gate of the active configuration, and its applications.
+// The reference on the store is the configuration's own, not this request's.
+func activeGate() (*authcore.Gate, []*site, error) {
+	v, err := caddy.ActiveContext().AppIfConfigured("sesame")
+	app, ok := v.(*App)
+	if err != nil || !ok {
+		return nil, nil, adminRefusal(http.StatusServiceUnavailable, "this server runs no gate: its configuration has no sesame block")
+	}
+	g, err := app.gate()
+	return g, app.sites, err
+}
+
+// adminRoute is one thing that can be asked. serve returns what becomes the
+// answer's JSON; nil is an answer without a body.
+type adminRoute struct {
+	method, path string
+	query        []string // the parameters it takes
+	serve        func(*adminCall) (any, error)
+}
+
+// adminRoutes are all there are. docs/openapi.json describes each, and a test
+// holds the one against the other.
+var adminRoutes = []adminRoute{
+	{http.MethodGet, "/sesame/users", nil, listUsers},
+	{http.MethodPost, "/sesame/users", nil, addUser},
+	{http.MethodGet, "/sesame/users/{id}", nil, showUser},
+	{http.MethodPost, "/sesame/users/{id}/disable", nil, disableUser},
+	{http.MethodPost, "/sesame/users/{id}/enable", nil, enableUser},
+	{http.MethodGet, "/sesame/keys", []string{"state", "holder", "stock"}, listKeys},
+	{http.MethodPost, "/sesame/keys/import", importParameters, importKeys},
+	{http.MethodGet, "/sesame/keys/{serial}", nil, showKey},
+	{http.MethodPost, "/sesame/keys/{serial}/assign", nil, assignKey},
+	{http.MethodPost, "/sesame/keys/{serial}/unlock", nil, unlockKey},
+	{http.MethodPost, "/sesame/keys/{serial}/clear-pin", nil, clearPIN},
+	{http.MethodGet, "/sesame/sessions", []string{"user"}, listSessions},
+	{http.MethodDelete, "/sesame/sessions/{id}", nil, endSession},
+	{http.MethodGet, "/sesame/whois/{id}", nil, showWhois},
+	{http.MethodGet, "/sesame/audit", []string{"user", "key", "reference", "since"}, listEvents},
+}
+
+// Routes returns what is served below /sesame/, one pattern for each path.
+func (api adminAPI) Routes() []caddy.AdminRoute {
+	byPath := make(map[string]map[string]adminRoute)
+	for _, r := range adminRoutes {
+		if byPath[r.path] == nil {
+			byPath[r.path] = make(map[string]adminRoute)
+		}
+		byPath[r.path][r.method] = r
+	}
+	routes := []caddy.AdminRoute{{Pattern: "/sesame/", Handler: caddy.AdminHandlerFunc(noSuchRoute)}}
+	for path, methods := range byPath {
+		routes = append(routes, caddy.AdminRoute{Pattern: path, Handler: api.methods(methods)})
+	}
+	return routes
 }
 
 // noSuchRoute answers whatever no other route does.
 func noSuchRoute(_ http.ResponseWriter, r *http.Request) error {
-	return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: fmt.Errorf("there is nothing at %s: docs/openapi.json lists what there is", r.URL.Path)}
+	return adminRefusal(http.StatusNotFound, "there is nothing at %s", r.URL.Path)
+}
+
+// methods answers the requests for one path.
+func (api adminAPI) methods(routes map[string]adminRoute) caddy.AdminHandler {
+	return caddy.AdminHandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		route, ok := routes[method]
+		if !ok {
+			allowed := strings.Join(slices.Sorted(maps.Keys(routes)), ", ")
+			w.Header().Set("Allow", allowed)
+			return adminRefusal(http.StatusMethodNotAllowed, "%s takes %s only", r.URL.Path, allowed)
+		}
+		if err := api.serve(route, w, r); err != nil {
+			return adminFailure(w, err)
+		}
+		return nil
+	})
+}
+
+// adminCall is one request to the admin API.
+type adminCall struct {
+	*http.Request
+	w      http.ResponseWriter
+	gate   *authcore.Gate
+	sites  []*site // the applications
+	by     authcore.Actor
+	query  url.Values
+	status int // of the answer
+}
+
+// serve answers one request. What is wrong with it is found before the gate is
+// asked for.
+func (api adminAPI) serve(route adminRoute, w http.ResponseWriter, r *http.Request) (err error) {
+	c := &adminCall{Request: r, w: w, status: http.StatusOK}
+	if c.query, err = readQuery(r, route.query); err != nil {
+		return err
+	}
+	if c.by, err = readActor(r); err != nil {
+		return err
+	}
+	if c.gate, c.sites, err = api.active(); err != nil {
+		return err
+	}
+	answer, err := route.serve(c)
+	if err != nil {
+		return err
+	}
+	return c.write(answer)
+}
+
+// write sends the answer.
+func (c *adminCall) write(answer any) error {
+	h := c.w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if answer == nil {
+		c.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	b, err := json.Marshal(answer)
+	if err != nil {
+		return fmt.Errorf("encoding the answer: %w", err)
+	}
+	h.Set("Content-Type", "application/json")
+	c.w.WriteHeader(c.status)
+	_, _ = c.w.Write(append(b, '\n')) // a client that has left cannot be told
+	return nil
+}
+
+// adminRefusal is a request that is wrong, with the sentence that says so.
+func adminRefusal(status int, format string, args ...any) error {
+	return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf(format, args...)}
+}
+
+// adminFailure makes of any error the answer to it. What the caller did not
+// cause has a reference, the same in the answer and in the log.
+func adminFailure(w http.ResponseWriter, err error) error {
+	if refusal, ok := errors.AsType[caddy.APIError](err); ok {
+		return refusal
+	}
+	switch {
+	case errors.Is(err, authcore.ErrNotFound):
+		return adminRefusal(http.StatusNotFound, "%w", err)
+	case errors.Is(err, authcore.ErrExists), errors.Is(err, authcore.ErrSeedExists),
+		errors.Is(err, authcore.ErrAssigned), errors.Is(err, authcore.ErrState):
+		return adminRefusal(http.StatusConflict, "%w", err)
+	}
+	reference := authcore.NewReference()
+	w.Header().Set("Sesame-Reference", string(reference))
+	return adminRefusal(http.StatusServiceUnavailable, "the gate cannot do this now: %w (reference %s)", err, reference)
 }
 
 // Interface guards.

@@ -9,19 +9,50 @@ import (
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name:  "sesame",
-		Short: "Administers the gate: people, keys, sessions",
-		Long: `Administers the gate of a running server through Caddy's admin endpoint.
-
-Each command says in one line what it did, or with --json what the server
-answered. It exits with 0 when it did it and with 1 when it did not.`,
+		Name:      "sesame",
+		Usage:     "<command>",
+		Short:     "Administers the gate: people, keys, sessions",
 		CobraFunc: addCommands,
 	})
 }
 
 // addCommands puts the subcommands below "sesame".
 func addCommands(root *cobra.Command) {
-	root.Use, root.Args = "sesame", cobra.NoArgs
-	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	root.AddCommand(demo.Command())
+	root.Long = `Administers the gate of a running server through Caddy's admin endpoint.
+
+Each command says in one line what it did, or with --json what the server
+answered. It exits with 0 when it did it and with 1 when it did not.`
+	root.Args = cobra.NoArgs
+	root.RunE = showHelp
+	root.AddCommand(
+		commandGroup("user", "People: add, list, show, disable, enable", userCommands()...),
+		commandGroup("key", "Keys: import, list, show, assign, unlock, clear-pin", keyCommands()...),
+		commandGroup("session", "Sessions: list, end", sessionCommands()...),
+		whoisCommand(), auditCommand(), demo.Command())
+}
+
+// commandGroup is a command that does nothing without one of its subcommands.
+func commandGroup(name, short string, commands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs, RunE: showHelp}
+	group.AddCommand(commands...)
+	return group
+}
+
+// showHelp shows what a group has. A word that is none of its commands does not
+// come here: cobra.NoArgs refuses it.
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// newCommand is a command that talks to the server.
+func newCommand(use, short string, args cobra.PositionalArgs, run func(c *client, args []string) error) *cobra.Command {
+	c := new(client)
+	cmd := &cobra.Command{Use: use, Short: short, Args: args, RunE: func(_ *cobra.Command, args []string) error {
+		return run(c, args)
+	}}
+	c.cmd = cmd
+	f := cmd.Flags()
+	f.BoolVar(&c.json, "json", false, "print what the server answers, as JSON")
+	f.StringVar(&c.address, "address", "", "the admin endpoint, such as localhost:2019 or unix//run/caddy.sock")
+	f.StringVarP(&c.config, "config", "c", "", "the configuration file that names the admin endpoint, if --address is not used")
+	f.StringVarP(&c.adapter, "adapter", "a", "", "the config adapter for --config")
+	return cmd
 }

@@ -1,0 +1,125 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/sesame-gateway/sesame/authcore"
+)
+
+// keyList is the answer to GET /sesame/keys.
+type keyList struct {
+	Keys []authcore.KeyInfo `json:"keys"`
+}
+
+// assignment is the body that gives a key to a person.
+type assignment struct {
+	Holder string `json:"holder"`
+}
+
+func listKeys(c *adminCall) (any, error) {
+	keep, err := c.keyFilter()
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.gate.Keys(c.Context())
+	list := keyList{Keys: make([]authcore.KeyInfo, 0, len(all))}
+	for _, k := range all {
+		if keep(k) {
+			list.Keys = append(list.Keys, k)
+		}
+	}
+	return list, err
+}
+
+// keyFilter reads which keys to list: those of a state, of a holder, in stock.
+// A state says something of keys that have a holder only.
+func (c *adminCall) keyFilter() (func(authcore.KeyInfo) bool, error) {
+	stock, err := c.flag("stock")
+	if err != nil {
+		return nil, err
+	}
+	var state authcore.State
+	if text := c.query.Get("state"); text != "" {
+		if err := state.UnmarshalText([]byte(text)); err != nil {
+			return nil, adminRefusal(http.StatusBadRequest, "%w: there are pin-to-define, to-synchronise, active, locked and lost", err)
+		}
+	}
+	var holder authcore.Identifier
+	if text := c.query.Get("holder"); text != "" {
+		if holder, err = readIdentifier(text); err != nil {
+			return nil, err
+		}
+	}
+	return func(k authcore.KeyInfo) bool {
+		return (!stock || k.Holder == "") && (holder == "" || k.Holder == holder) &&
+			(state == 0 || k.State == state && k.Holder != "")
+	}, nil
+}
+
+func showKey(c *adminCall) (any, error) {
+	serial, err := c.serial()
+	if err != nil {
+		return nil, err
+	}
+	return c.key(serial)
+}
+
+func assignKey(c *adminCall) (any, error) {
+	serial, err := c.serial()
+	if err != nil {
+		return nil, err
+	}
+	var body assignment
+	if err := c.decode(&body); err != nil {
+		return nil, err
+	}
+	to, err := readIdentifier(body.Holder)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.gate.AssignKey(c.Context(), c.by, serial, to); err != nil {
+		return nil, c.explainAssignment(serial, to, err)
+	}
+	return c.key(serial)
+}
+
+// explainAssignment says whether it is the key or the person that is missing,
+// or whose the key is.
+func (c *adminCall) explainAssignment(serial authcore.Serial, to authcore.Identifier, err error) error {
+	if errors.Is(err, authcore.ErrNotFound) {
+		if _, missing := c.gate.Account(c.Context(), to); missing != nil {
+			return noSuch("user", to, missing)
+		}
+		return noSuch("key", serial, err)
+	}
+	if k, known := c.gate.KeyInfo(c.Context(), serial); known == nil && errors.Is(err, authcore.ErrAssigned) {
+		return adminRefusal(http.StatusConflict, "key %s belongs to %s already", serial, k.Holder)
+	}
+	return err
+}
+
+func unlockKey(c *adminCall) (any, error) { return c.changeKey(c.gate.UnlockKey) }
+
+func clearPIN(c *adminCall) (any, error) { return c.changeKey(c.gate.ClearPIN) }
+
+func (c *adminCall) changeKey(change func(context.Context, authcore.Actor, authcore.Serial) error) (any, error) {
+	serial, err := c.serial()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.noBody(); err != nil {
+		return nil, err
+	}
+	if err := change(c.Context(), c.by, serial); err != nil {
+		return nil, noSuch("key", serial, err)
+	}
+	return c.key(serial)
+}
+
+// key is a key as the gate knows it now.
+func (c *adminCall) key(serial authcore.Serial) (any, error) {
+	k, err := c.gate.KeyInfo(c.Context(), serial)
+	return k, noSuch("key", serial, err)
+}

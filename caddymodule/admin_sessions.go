@@ -1,0 +1,123 @@
+package caddymodule
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/sesame-gateway/sesame/authcore"
+)
+
+// sessionView is what the API shows of a session. Its ID names it and opens
+// nothing.
+type sessionView struct {
+	ID      authcore.SessionID  `json:"id"`
+	Holder  authcore.Identifier `json:"holder"`
+	Serial  authcore.Serial     `json:"serial,omitempty"`
+	Method  string              `json:"method"`
+	Began   time.Time           `json:"began"`
+	Seen    time.Time           `json:"seen"`
+	Idle    time.Time           `json:"idle_end"`
+	End     time.Time           `json:"end"`
+	Address string              `json:"address,omitempty"`
+	Agent   string              `json:"agent,omitempty"`
+}
+
+// sessionList is the answer to GET /sesame/sessions.
+type sessionList struct {
+	Sessions []sessionView `json:"sessions"`
+}
+
+func listSessions(c *adminCall) (any, error) {
+	var of authcore.Identifier
+	if text := c.query.Get("user"); text != "" {
+		var err error
+		if of, err = readIdentifier(text); err != nil {
+			return nil, err
+		}
+		if _, err := c.gate.Account(c.Context(), of); err != nil {
+			return nil, noSuch("user", of, err)
+		}
+	}
+	alive, err := c.gate.Sessions(c.Context(), of)
+	list := sessionList{Sessions: make([]sessionView, 0, len(alive))}
+	for _, s := range alive {
+		list.Sessions = append(list.Sessions, sessionView{
+			ID: s.ID, Holder: s.Holder, Serial: s.Serial, Method: s.Method,
+			Began: s.Began, Seen: s.Seen, Idle: s.Idle, End: s.End, Address: s.Address, Agent: s.Agent,
+		})
+	}
+	return list, err
+}
+
+func endSession(c *adminCall) (any, error) {
+	if err := c.noBody(); err != nil {
+		return nil, err
+	}
+	id := authcore.SessionID(c.PathValue("id"))
+	if !sessionForm.MatchString(string(id)) {
+		return nil, noSuch("session", id, authcore.ErrNotFound)
+	}
+	return nil, noSuch("session", id, c.gate.EndSession(c.Context(), c.by, id))
+}
+
+// sessionForm is what the name of a session looks like: a SHA-256 in base64url.
+var sessionForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+
+// eventList is the answer to GET /sesame/audit.
+type eventList struct {
+	Events []authcore.Event `json:"events"`
+}
+
+func listEvents(c *adminCall) (any, error) {
+	keep, err := c.eventFilter()
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.gate.Events(c.Context(), keep)
+	return eventList{Events: append([]authcore.Event{}, all...)}, err
+}
+
+// eventFilter reads which entries of the audit trail to list.
+func (c *adminCall) eventFilter() (func(authcore.Event) bool, error) {
+	var want struct {
+		holder authcore.Identifier
+		serial authcore.Serial
+		since  time.Time
+	}
+	var reference authcore.Reference
+	var err error
+	if text := c.query.Get("reference"); text != "" {
+		reference, err = readReference(text)
+	}
+	if text := c.query.Get("user"); text != "" && err == nil {
+		want.holder, err = readIdentifier(text)
+	}
+	if text := c.query.Get("key"); text != "" && err == nil {
+		want.serial, err = readSerial(text)
+	}
+	if text := c.query.Get("since"); text != "" && err == nil {
+		if want.since, err = time.Parse(time.RFC3339, text); err != nil {
+			err = adminRefusal(http.StatusBadRequest, "the parameter since is a time such as 2026-09-01T08:00:00Z (RFC 3339)")
+		}
+	}
+	return func(e authcore.Event) bool {
+		return (want.holder == "" || e.Holder == want.holder) && (want.serial == "" || e.Serial == want.serial) &&
+			(reference == "" || e.Reference == reference) && !e.Time.Before(want.since)
+	}, err
+}
+
+// misread are the letters that references do not have, with what they are read
+// for (Crockford's base 32).
+var misread = strings.NewReplacer("O", "0", "I", "1", "L", "1", " ", "", "-", "")
+
+// readReference brings a reference into the form in which it was given, from
+// how people write it down.
+func readReference(text string) (authcore.Reference, error) {
+	s := misread.Replace(strings.ToUpper(text))
+	if len(s) != 8 {
+		return "", adminRefusal(http.StatusBadRequest, "a reference has eight letters and digits, such as 7F3K-Q2M9")
+	}
+	return authcore.Reference(s[:4] + "-" + s[4:]), nil
+}
