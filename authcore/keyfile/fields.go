@@ -36,6 +36,8 @@ var errSpreadsheetSerial = errors.New("a spreadsheet has replaced the serial num
 var errSpreadsheetSeed = errors.New("a spreadsheet has replaced the seed by a rounded number (3,13E+39): " +
 	"the seed is lost; import the supplier's own file, not one saved by the spreadsheet")
 
+var errZeroSeed = errors.New("every byte of the seed is zero: the file was made without its secrets, or is damaged")
+
 // serialOf gives a serial number that can be shown and stored, or says what is
 // wrong with it. What may be a seed in the wrong column is refused and not
 // shown.
@@ -73,7 +75,7 @@ func seedOf(field string, e Encoding) ([]byte, error) {
 			return seed, nil
 		}
 	}
-	return nil, errors.New("every byte of the seed is zero: the file was made without its secrets, or is damaged")
+	return nil, errZeroSeed
 }
 
 func decodeSeed(field string, e Encoding) ([]byte, error) {

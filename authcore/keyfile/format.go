@@ -20,6 +20,7 @@ const (
 	Yubico                  // "yubico-csv": the same log in the Yubico format
 	OTPAuth                 // "otpauth": otpauth:// URIs, one a line
 	SafeNet                 // "safenet-xml": Tokens of SafeNet and Aladdin
+	SDTID                   // "sdtid": RSA SecurID
 )
 
 // firstXML is the first of the formats that are XML; the others have a key a
@@ -27,7 +28,7 @@ const (
 const firstXML = SafeNet
 
 var formatNames = [...]string{Auto: "auto", OATH: "oath-csv", Entra: "entra-csv", YubicoLog: "yubico-log",
-	Yubico: "yubico-csv", OTPAuth: "otpauth", SafeNet: "safenet-xml"}
+	Yubico: "yubico-csv", OTPAuth: "otpauth", SafeNet: "safenet-xml", SDTID: "sdtid"}
 
 // String gives the text form of f.
 func (f Format) String() string {

@@ -1,6 +1,7 @@
 package keyfile
 
 import (
+	"encoding/base64"
 	"errors"
 	"regexp"
 	"strings"
@@ -96,3 +97,5 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+func base64Text[T ~[16]byte](b T) string { return base64.StdEncoding.EncodeToString(b[:]) }

@@ -58,6 +58,11 @@ type Options struct {
 	Digits int
 	Period time.Duration
 	Hash   otp.Hash
+
+	// Password is asked for the password of a file that is protected by one,
+	// and for nothing else; at most once. nil refuses such a file with
+	// ErrPasswordWanted. Its error refuses the file as it is.
+	Password func() ([]byte, error)
 }
 
 // Record is one key of a file.
@@ -80,6 +85,8 @@ type Record struct {
 	// read: up to 100 characters, no control characters. Holder names who has
 	// the key in the words of the supplier; it is no identifier of ours.
 	Manufacturer, Model, Holder string
+	// PIN is what the file says of the PIN.
+	PIN PINPolicy
 }
 
 // LogValue gives slog what identifies the record.
@@ -112,6 +119,10 @@ var (
 	ErrUnrecognised = errors.New("the format of the file is not recognised: name it")
 	// ErrEmpty: there is no key in the file, not even a wrong one.
 	ErrEmpty = errors.New("there is no key in the file")
+	// ErrPasswordWanted: the file is protected and Options.Password is nil.
+	ErrPasswordWanted = errors.New("the file is protected by a password: it is needed to read it")
+	// ErrPassword: the password opens nothing in the file.
+	ErrPassword = errors.New("the password is not the one of this file")
 	// ErrTooLarge: more bytes or keys than MaxBytes or MaxRecords.
 	ErrTooLarge = fmt.Errorf("the file is too large: at most %d MiB and %d keys are read at once; cut it into several files", MaxBytes>>20, MaxRecords)
 )
@@ -155,6 +166,9 @@ func read(r io.Reader, o Options, maxBytes int64, k *sink) error {
 	}
 	return nil
 }
+
+// errAltered refuses a file of which only a part is proved by its MACs.
+var errAltered = errors.New("the file is damaged, or was altered after the supplier made it (a MAC in it is wrong): ask for it again")
 
 // errStopped carries the caller's wish to hear no more through the readers.
 var errStopped = errors.New("keyfile: the caller stopped reading")

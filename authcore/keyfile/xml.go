@@ -259,7 +259,7 @@ func isXML(in *bufio.Reader) bool {
 }
 
 // xmlFormats tells the format of an XML file from the name of its root.
-var xmlFormats = map[string]Format{"Tokens": SafeNet}
+var xmlFormats = map[string]Format{"Tokens": SafeNet, "TKNBatch": SDTID}
 
 // readXML reads the formats that are XML.
 func readXML(in *bufio.Reader, o Options, k *sink) error {
@@ -274,6 +274,9 @@ func readXML(in *bufio.Reader, o Options, k *sink) error {
 		return fmt.Errorf("line %d: %w", root.line, ErrUnrecognised)
 	case o.Format != Auto && o.Format != f:
 		return fmt.Errorf("line %d: this is a file of the format %v, not %v", root.line, f, o.Format)
+	}
+	if f == SDTID {
+		return x.readSDTID(o, k)
 	}
 	return x.readSafeNet(o, k)
 }
