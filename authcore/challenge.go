@@ -243,13 +243,14 @@ func (s *scene) try(p Passcode) (index int, pin PIN, t Trial, v Verdict) {
 			code = ""
 		}
 		k, kt, kv := k.Try(code, s.now, s.attempts.Blind+k.WrongPIN, s.policy)
-		if kv == PINWanted && !s.opens(k) {
-			k.WrongPIN = s.keys[i].WrongPIN // a locked key's PIN is not judged
-		}
+		k.WrongPIN = s.keys[i].WrongPIN // charged below, to the one whose PIN is judged
 		s.keys[i] = k
 		if rank := s.rank(k, kt); rank > best {
 			best, index, pin, t, v = rank, i, kpin, kt, kv
 		}
+	}
+	if v == PINWanted && s.opens(s.keys[index]) {
+		s.keys[index].WrongPIN++
 	}
 	return index, pin, t, v
 }
