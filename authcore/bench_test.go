@@ -276,3 +276,11 @@ func (b *bench) holdHashes() (release func()) {
 }
 
 var _ tb = (*testing.T)(nil)
+
+// hashOf is a PIN's hash as a login makes it.
+func (b *bench) hashOf(pin string) PINHash {
+	b.t.Helper()
+	h, err := b.shared.pins.hash(b.t.Context(), b.secrets(), PIN{pin})
+	b.must(err)
+	return h
+}

@@ -235,3 +235,27 @@ func TestTwoKeys(t *testing.T) {
 	b.key = first
 	b.want(b.login("jdupont", pin+b.shows(0)), Granted, Done)
 }
+
+// Two keys that show the same code by chance are both consumed, and one of them
+// is judged: the other is not charged with a wrong PIN.
+func TestTwoKeysShowTheSameCode(t *testing.T) {
+	b := newBench(t)
+	g := totpKey("TWIN-1")
+	g.Seed = []byte("a seed that collides: 706213")
+	b.must(b.ImportKey(t.Context(), by, NewKey{Serial: "TWIN-1", Generator: g}))
+	b.must(b.AssignKey(t.Context(), by, "TWIN-1", "jdupont"))
+	if now := g.StepAt(benchStart); g.Code(now) != b.key.Code(now) {
+		t.Fatal("the two keys do not show the same code at the start")
+	}
+	for _, serial := range []Serial{"0123456789", "TWIN-1"} {
+		b.change(serial, func(k *Key) { k.State, k.PIN = Active, b.hashOf(pin) })
+	}
+	b.denied(b.login("jdupont", "8305"+b.shows(0)))
+	first, second := b.key1(), b.stored("TWIN-1")
+	if first.Used != second.Used || first.Used != g.StepAt(b.clock()) {
+		t.Errorf("consumed up to step %d and %d, want both up to %d", first.Used, second.Used, g.StepAt(b.clock()))
+	}
+	if first.WrongPIN+second.WrongPIN != 1 {
+		t.Errorf("%d and %d wrong PINs are counted for one that was judged", first.WrongPIN, second.WrongPIN)
+	}
+}
