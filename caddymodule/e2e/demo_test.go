@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/sesame-gateway/sesame/authcore/otp"
@@ -104,7 +105,7 @@ func chrome(t *testing.T) context.Context {
 	t.Helper()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "fr-FR"),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("accept-lang", "fr-FR,fr"),
 		chromedp.Flag("disable-quic", true), chromedp.WindowSize(1280, 900))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
 	t.Cleanup(cancel)
@@ -152,6 +153,14 @@ func TestTheDemonstrationInABrowser(t *testing.T) {
 	}
 }
 
+// loaded waits until the page that an action leads to has loaded.
+func loaded(a action) action {
+	return func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.WaitEvent(cdppage.LoadEventFired, func(cdppage.EventLoadEventFired) bool { return true }, a)(ctx, tab)
+		return chromedp.Void{}, err
+	}
+}
+
 // text reads the page without running any script of its own.
 func text(t *testing.T, ctx context.Context) (title, body string) {
 	t.Helper()
@@ -177,9 +186,9 @@ func expect(t *testing.T, ctx context.Context, want ...string) {
 }
 
 func playJourney(t *testing.T, ctx context.Context, d *demo, scripts bool) {
-	submit := chromedp.Submit(css("form[method=post]"))
+	submit := loaded(chromedp.Submit(css("form[method=post]")))
 	if scripts {
-		submit = chromedp.Click(css("form[method=post] button[type=submit]"))
+		submit = loaded(chromedp.Click(css("form[method=post] button[type=submit]")))
 	}
 	steps(t, ctx, "opening the application", chromedp.Navigate(d.url("notes", "/classe?devoir=12")), chromedp.WaitVisible(css("[name=passcode]")))
 	expect(t, ctx, "Identifiant", "émonstration")
@@ -210,7 +219,7 @@ func playJourney(t *testing.T, ctx context.Context, d *demo, scripts bool) {
 	}
 
 	steps(t, ctx, "a form in the application", chromedp.Navigate(d.url("absences", "/")), chromedp.WaitVisible(css(".who")),
-		chromedp.Click(css("[name=a1]")), chromedp.Click(css("form button")), chromedp.WaitVisible(css(".saved")))
+		chromedp.Click(css("[name=a1]")), loaded(chromedp.Click(css("form button"))), chromedp.WaitVisible(css(".saved")))
 
 	steps(t, ctx, "logging out", chromedp.Navigate(d.url("portail", "/.sesame/logout")), chromedp.WaitReady(css("form[method=post]")), submit, chromedp.WaitReady(css("main")))
 	steps(t, ctx, "coming back", chromedp.Navigate(d.url("notes", "/")), chromedp.WaitVisible(css("[name=passcode]")))
