@@ -145,8 +145,8 @@ func (s *server) caddyfile(more string) string {
 	%[6]s
 	sesame {
 		portal      %[4]s
-		store       badger %[3]q/store
-		secret_file %[3]q/secret
+		store       badger %[3]s/store
+		secret_file %[3]s/secret
 		application notes {
 			name   "Carnet de notes"
 			url    %[5]s
