@@ -83,6 +83,19 @@ func TestNotEveryErrorLatches(t *testing.T) {
 	}
 }
 
+// TestErrorWhileOpening is what Badger does when it leaves out a table.
+func TestErrorWhileOpening(t *testing.T) {
+	dir := newDir(t)
+	_, err := open(dir, quiet(), func(o badger.Options) badger.Options {
+		o.Logger.Errorf("Ignoring table %s", "000001.sst")
+		return o
+	})
+	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "000001.sst") {
+		t.Errorf("Open = %v when Badger logs an error, want ErrDamaged and what it said", err)
+	}
+	openEngine(t, dir, quiet(), as) // it was closed
+}
+
 func TestPanicInCommitLatches(t *testing.T) {
 	e := openEngine(t, newDir(t), quiet(), as)
 	e.commit = func(*badger.Txn) error { panic("index out of range") }

@@ -116,7 +116,7 @@ func TestDamagedTables(t *testing.T) {
 		data[at] ^= 1 << rand.IntN(8)
 		damaged(fmt.Sprintf("a bit of byte %d of %d flipped", at, len(data)), data)
 	}
-	for range 300 {
+	for range 150 {
 		flip(rand.IntN(len(sound)))
 	}
 	for i := range 64 { // the index's checksum and the lengths

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -226,7 +227,8 @@ func (b *broken) apply(t *brokenTxn) bool {
 		}
 	}
 	b.place.before = maps.Clone(b.place.entries)
-	for key, w := range t.writes {
+	for _, key := range slices.Sorted(maps.Keys(t.writes)) {
+		w := t.writes[key]
 		if b.fault == late || b.fault == inPieces && len(b.fresh) == 0 {
 			b.fresh = append(b.fresh, func() { b.set(key, w) })
 			continue

@@ -304,7 +304,7 @@ func checkWhole(ctx context.Context, s store.Store) error {
 				}
 				return errors.Join(errs...)
 			})
-			if err != nil {
+			if err := errors.Join(err, s.View(ctx, sameEverywhere)); err != nil {
 				return err
 			}
 		}
