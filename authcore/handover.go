@@ -91,9 +91,23 @@ func (g *Gate) take(w store.Writer, name, host, nonce string, now time.Time) (Se
 	if err := write(sec, w, ticketName(name), t, t.Expires.Add(day)); err != nil {
 		return Session{}, t, err
 	}
-	s, err := sessionOf(sec, w, t.Session)
-	if err != nil || !s.Ended.IsZero() || !now.Before(s.End) || !now.Before(s.Idle) {
-		return Session{}, t, errors.Join(err, ErrNoTicket)
+	s, err := g.portalSession(w, t.Session, now)
+	if errors.Is(err, ErrNoSession) || errors.Is(err, ErrNotFound) {
+		err = ErrNoTicket
 	}
-	return s, t, nil
+	return s, t, err
+}
+
+// portalSession reads a session that is alive. Errors: ErrNoSession,
+// ErrNotFound when its person is gone, the store's.
+func (g *Gate) portalSession(from getter, id SessionID, now time.Time) (Session, error) {
+	s, err := sessionOf(g.secrets(), from, id)
+	if err != nil {
+		return s, err
+	}
+	a, err := g.accountIn(from, s.Holder)
+	if err == nil && !s.alive(a, now) {
+		err = ErrNoSession
+	}
+	return s, err
 }
