@@ -16,8 +16,8 @@ func (g *Gate) AddAccount(ctx context.Context, by Actor, a Account) error {
 		return err
 	}
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
-		if _, err := w.Get(accountName(a.Identifier)); !errors.Is(err, store.ErrNotFound) {
-			return nil, errors.Join(err, fmt.Errorf("%s: %w", a.Identifier, ErrExists))
+		if err := absent(w, accountName(a.Identifier)); err != nil {
+			return nil, fmt.Errorf("%s: %w", a.Identifier, err)
 		}
 		a.Keys, a.Epoch, a.Added = nil, 0, now
 		return []Event{{Kind: AccountAdded, Holder: a.Identifier, Actor: by.Name}},

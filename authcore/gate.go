@@ -100,11 +100,14 @@ func (g *Gate) now() time.Time { return g.shared.now() }
 // checkSecrets opens the record that every store holds. One that does not open
 // says that the secrets are not the store's.
 func checkSecrets(s *Secrets, from getter) error {
-	_, err := read[metaRecord](s, from, metaName)
-	if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrClosed) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	sealed, err := from.Get(metaName)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w (%w)", ErrWrongSecret, err)
+	if err := openRecord(s, metaName, sealed, &metaRecord{}); err != nil {
+		return fmt.Errorf("%w (%w)", ErrWrongSecret, err)
+	}
+	return nil
 }
 
 // prepare writes what a store needs from its first day: the record that proves

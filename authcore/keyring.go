@@ -56,7 +56,7 @@ func (g *Gate) ImportKey(ctx context.Context, by Actor, n NewKey) error {
 		return err
 	}
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
-		if err := g.absent(w, n); err != nil {
+		if err := g.unknown(w, n); err != nil {
 			return nil, err
 		}
 		k := Key{
@@ -71,12 +71,12 @@ func (g *Gate) ImportKey(ctx context.Context, by Actor, n NewKey) error {
 	})
 }
 
-// absent reports in an error that the serial or the seed of a new key is there
+// unknown reports in an error that the serial or the seed of a new key is there
 // already.
-func (g *Gate) absent(w store.Writer, n NewKey) error {
+func (g *Gate) unknown(w store.Writer, n NewKey) error {
 	sec := g.secrets()
-	if _, err := w.Get(keyName(n.Serial)); !errors.Is(err, store.ErrNotFound) {
-		return errors.Join(err, fmt.Errorf("key %s: %w", n.Serial, ErrExists))
+	if err := absent(w, keyName(n.Serial)); err != nil {
+		return fmt.Errorf("key %s: %w", n.Serial, err)
 	}
 	for _, mark := range sec.deriveAll("seed", string(n.Generator.Seed)) {
 		other, err := read[Serial](sec, w, seedName(mark))

@@ -188,6 +188,19 @@ func read[T any](s *Secrets, from getter, name string) (T, error) {
 	return record, openRecord(s, name, sealed, &record)
 }
 
+// absent returns ErrExists when there is a record of that name, and nil when
+// there is none.
+func absent(from getter, name string) error {
+	_, err := from.Get(name)
+	switch {
+	case err == nil:
+		return ErrExists
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	}
+	return err
+}
+
 // write puts one record.
 func write(s *Secrets, to store.Writer, name string, record any, expires time.Time) error {
 	sealed, err := sealRecord(s, name, record)

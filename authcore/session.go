@@ -98,8 +98,11 @@ func (g *Gate) Session(ctx context.Context, t Token, host string, active bool) (
 // on, and the account. The session returned ends when the portal's does.
 func readSession(sec *Secrets, r getter, t Token, host string, now time.Time) (s, root Session, a Account, err error) {
 	s, err = sessionOf(sec, r, t.id())
-	if err != nil || s.Host != host {
-		return s, root, a, errors.Join(err, ErrNoSession)
+	if err == nil && s.Host != host {
+		err = ErrNoSession
+	}
+	if err != nil {
+		return s, root, a, err
 	}
 	root = s
 	if s.Parent != "" {
