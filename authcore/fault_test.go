@@ -314,3 +314,74 @@ func TestAnotherTransactionComesFirst(t *testing.T) {
 		})
 	}
 }
+
+// A store that fails is not mistaken for an answer: it is neither "no session"
+// nor "no ticket", which would send people to log in again for nothing.
+func TestReadingFails(t *testing.T) {
+	reads := map[string]func(h *handover, child Token) error{
+		"a session": func(h *handover, child Token) error {
+			_, _, err := h.Session(h.t.Context(), child, appHost, false)
+			return err
+		},
+		"a ticket": func(h *handover, _ Token) error {
+			other, err := h.Ticket(h.t.Context(), h.portal, appHost, VisitMark(h.nonce), "/")
+			if err == nil {
+				_, _, err = h.Redeem(h.t.Context(), other, appHost, h.nonce, Source{})
+			}
+			return err
+		},
+		"a logout":      func(h *handover, _ Token) error { return h.End(h.t.Context(), h.portal, Source{}) },
+		"an unlocking":  func(h *handover, _ Token) error { return h.ClearPIN(h.t.Context(), by, "0123456789") },
+		"an assignment": func(h *handover, _ Token) error { return h.AssignKey(h.t.Context(), by, "SPARE-1", "jdupont") },
+		"an import": func(h *handover, _ Token) error {
+			return h.ImportKey(h.t.Context(), by, NewKey{Serial: "NEW-1", Generator: totpKey("NEW-1")})
+		},
+		"a new account":  func(h *handover, _ Token) error { return h.AddAccount(h.t.Context(), by, Account{Identifier: "new"}) },
+		"a list of keys": func(h *handover, _ Token) error { _, err := h.Keys(h.t.Context()); return err },
+		"of people":      func(h *handover, _ Token) error { _, err := h.Accounts(h.t.Context()); return err },
+		"of sessions":    func(h *handover, _ Token) error { _, err := h.Sessions(h.t.Context(), ""); return err },
+		"of events":      func(h *handover, _ Token) error { _, err := h.Events(h.t.Context(), kindIs(PINWrong)); return err },
+		"a tally":        func(h *handover, _ Token) error { _, err := h.Blind(h.t.Context(), "jdupont"); return err },
+		"a key":          func(h *handover, _ Token) error { _, err := h.KeyInfo(h.t.Context(), "0123456789"); return err },
+		"health":         func(h *handover, _ Token) error { return h.Health(h.t.Context()) },
+		"other secrets":  func(h *handover, _ Token) error { return h.UseSecrets(h.t.Context(), h.secrets()) },
+		"another gate": func(h *handover, _ Token) error {
+			_, err := New(h.t.Context(), Config{Store: h.store, Secrets: h.secrets()})
+			return err
+		},
+		"a login's cookie": func(h *handover, _ Token) error { return h.openCookie() },
+	}
+	for name, read := range reads {
+		t.Run(name, func(t *testing.T) {
+			for n := 1; ; n++ {
+				h, f := newFaultyHandover(t)
+				child := h.redeem()
+				h.addKey("SPARE-1")
+				f.n = n
+				err := read(h, child)
+				if f.n > 0 {
+					mustBeNil(t, err)
+					if n == 1 {
+						t.Error("nothing failed: the test shows nothing")
+					}
+					return
+				}
+				wrong := []error{ErrNoSession, ErrNoTicket, ErrNoChallenge, ErrNotFound, ErrExists, ErrSeedExists, ErrWrongSecret, ErrBusy}
+				for _, w := range wrong {
+					if !errors.Is(err, errFault) || errors.Is(err, w) {
+						t.Fatalf("operation %d failed: got %v, want the store's error alone", n, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// openCookie reads a login from its cookie, as a request would.
+func (b *bench) openCookie() error {
+	b.t.Helper()
+	cookie, err := b.Seal(b.Begin(""))
+	b.must(err)
+	_, err = b.Challenge(b.t.Context(), cookie)
+	return err
+}
