@@ -119,7 +119,11 @@ type engine struct {
 // A directory that is there must be empty or hold a store, and gets that mode.
 // Its error wraps ErrLocked or ErrDamaged where these apply.
 func Open(dir string, opts Options) (store.Store, error) {
-	return open(dir, opts, func(o badger.Options) badger.Options { return o })
+	e, err := open(dir, opts, func(o badger.Options) badger.Options { return o })
+	if err != nil {
+		return nil, err // not a Store that holds no engine
+	}
+	return e, nil
 }
 
 // open is Open, with Badger's options changed by tune.

@@ -78,8 +78,8 @@ func TestDirectoryIsAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	touch(t, filepath.Dir(file), "file")
 	for _, dir := range []string{file, filepath.Join(file, "store")} {
-		if s, err := Open(dir, quiet()); err == nil {
-			t.Errorf("Open of a file = %v, want an error", s)
+		if s, err := Open(dir, quiet()); err == nil || s != nil {
+			t.Errorf("Open of a file = %v, %v; want nil and an error", s, err)
 		}
 	}
 }
