@@ -15,7 +15,7 @@ import (
 	"github.com/sesame-gateway/sesame/authcore"
 )
 
-func init() { caddy.RegisterModule(adminAPI{activeGate}) }
+func init() { caddy.RegisterModule(adminAPI{}) }
 
 // adminAPI is the gate's part of Caddy's admin endpoint: JSON over HTTP, below
 // /sesame/, described in docs/openapi.json. Who reaches the endpoint may do
@@ -30,7 +30,7 @@ type adminAPI struct {
 
 // CaddyModule returns the Caddy module information.
 func (adminAPI) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "admin.api.sesame", New: func() caddy.Module { return adminAPI{activeGate} }}
+	return caddy.ModuleInfo{ID: "admin.api.sesame", New: func() caddy.Module { return &adminAPI{activeGate} }}
 }
 
 // activeGate returns the gate of the active configuration, and its applications.
@@ -188,4 +188,4 @@ func adminFailure(w http.ResponseWriter, err error) error {
 }
 
 // Interface guards.
-var _ caddy.AdminRouter = adminAPI{}
+var _ caddy.AdminRouter = (*adminAPI)(nil)

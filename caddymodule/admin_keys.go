@@ -100,11 +100,16 @@ func (c *adminCall) explainAssignment(serial authcore.Serial, to authcore.Identi
 	return err
 }
 
-func unlockKey(c *adminCall) (any, error) { return c.changeKey(c.gate.UnlockKey) }
+func unlockKey(c *adminCall) (any, error) {
+	return c.changeKey(c.gate.UnlockKey, "only a locked key can be unlocked")
+}
 
-func clearPIN(c *adminCall) (any, error) { return c.changeKey(c.gate.ClearPIN) }
+func clearPIN(c *adminCall) (any, error) {
+	return c.changeKey(c.gate.ClearPIN, "a lost key keeps its PIN until it is found")
+}
 
-func (c *adminCall) changeKey(change func(context.Context, authcore.Actor, authcore.Serial) error) (any, error) {
+// changeKey makes a change that some states do not allow: why says so.
+func (c *adminCall) changeKey(change func(context.Context, authcore.Actor, authcore.Serial) error, why string) (any, error) {
 	serial, err := c.serial()
 	if err != nil {
 		return nil, err
@@ -112,7 +117,11 @@ func (c *adminCall) changeKey(change func(context.Context, authcore.Actor, authc
 	if err := c.noBody(); err != nil {
 		return nil, err
 	}
-	if err := change(c.Context(), c.by, serial); err != nil {
+	err = change(c.Context(), c.by, serial)
+	if k, known := c.gate.KeyInfo(c.Context(), serial); known == nil && errors.Is(err, authcore.ErrState) {
+		return nil, adminRefusal(http.StatusConflict, "key %s is %s: %s", serial, k.State, why)
+	}
+	if err != nil {
 		return nil, noSuch("key", serial, err)
 	}
 	return c.key(serial)

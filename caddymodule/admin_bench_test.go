@@ -1,0 +1,232 @@
+package caddymodule
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/store"
+)
+
+// cast plays people's stories on a gate whose clock it moves, and reads the
+// codes of their keys as they would.
+type cast struct {
+	t     testing.TB
+	gate  *authcore.Gate
+	clock time.Time
+}
+
+var castActor = authcore.Actor{Name: "the test"}
+
+func (c *cast) now() time.Time { return c.clock }
+
+// open makes the gate over an empty store.
+func (c *cast) open(s store.Store, secrets *authcore.Secrets) {
+	c.t.Helper()
+	var err error
+	c.gate, err = authcore.New(c.t.Context(), authcore.Config{Store: s, Secrets: secrets, Now: c.now})
+	c.must(err)
+}
+
+func (c *cast) must(err error) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// castKey is the key of that serial number: its seed is made of it.
+func castKey(serial string) otp.Generator {
+	return otp.Generator{Kind: otp.TOTP, Hash: otp.SHA1, Digits: 6, Period: time.Minute, Seed: []byte(fmt.Sprintf("seed%16s", serial))}
+}
+
+// person adds somebody with a key; no serial is no key.
+func (c *cast) person(a authcore.Account, serial string) {
+	c.t.Helper()
+	c.must(c.gate.AddAccount(c.t.Context(), castActor, a))
+	if serial == "" {
+		return
+	}
+	c.must(c.gate.ImportKey(c.t.Context(), castActor, authcore.NewKey{Serial: authcore.Serial(serial), Generator: castKey(serial)}))
+	c.must(c.gate.AssignKey(c.t.Context(), castActor, authcore.Serial(serial), a.Identifier))
+}
+
+// passcode waits for the key's next code and types it behind the PIN.
+func (c *cast) passcode(serial, pin string) authcore.Passcode {
+	c.t.Helper()
+	c.clock = c.clock.Add(time.Minute)
+	g := castKey(serial)
+	p, err := authcore.ParsePasscode(pin + g.Code(g.StepAt(c.clock)))
+	c.must(err)
+	return p
+}
+
+// login posts one PASSCODE.
+func (c *cast) login(id, serial, pin string) authcore.Reply {
+	c.t.Helper()
+	from := authcore.Source{Agent: "Mozilla/5.0"}
+	r, err := c.gate.Answer(c.t.Context(), c.gate.Begin(""), authcore.PasscodeAnswer{Identifier: authcore.Identifier(id), Passcode: c.passcode(serial, pin)}, from)
+	c.must(err)
+	return r
+}
+
+// firstLogin defines the PIN and leaves a session open.
+func (c *cast) firstLogin(id, serial, pin string) authcore.Token {
+	c.t.Helper()
+	p, err := authcore.ParsePIN(pin)
+	c.must(err)
+	r := c.login(id, serial, "")
+	for _, answer := range []authcore.Answer{authcore.NewPINAnswer{PIN: p, Again: p}, authcore.NewPasscodeAnswer{Passcode: c.passcode(serial, pin)}} {
+		r, err = c.gate.Answer(c.t.Context(), r.Challenge, answer, authcore.Source{Agent: "Mozilla/5.0"})
+		c.must(err)
+	}
+	if r.Outcome != authcore.Granted {
+		c.t.Fatalf("the first login of %s ended with %s", id, r.Outcome)
+	}
+	return r.Token
+}
+
+// adminBench is the admin API over a gate of the test's own, asked without a
+// network.
+type adminBench struct {
+	*cast
+	store store.Store
+	mux   *http.ServeMux
+}
+
+// adminStart is when the stories begin.
+var adminStart = time.Date(2026, 9, 1, 7, 58, 20, 0, time.UTC)
+
+func newAdminBench(t *testing.T) *adminBench {
+	t.Helper()
+	secrets, err := authcore.NewSecrets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &adminBench{cast: &cast{t: t, clock: adminStart}, mux: http.NewServeMux()}
+	b.store = store.NewMemory(b.now)
+	b.open(b.store, secrets)
+	sites := castApplications(t)
+	api := adminAPI{func() (*authcore.Gate, []*site, error) { return b.gate, sites, nil }}
+	serveAdmin(b.mux, api)
+	return b
+}
+
+// castApplications are two applications: notes for the group enseignants, base
+// for heads of schools.
+func castApplications(t testing.TB) []*site {
+	t.Helper()
+	s, err := (&App{Portal: "https://portail.example.org", Applications: []*Application{
+		{ID: "notes", URL: "https://notes.example.org", Allow: []authcore.Rule{{Kind: authcore.ToGroup, Values: []string{"enseignants"}}, {Kind: authcore.ToFunction, Values: []string{"DIR"}}}},
+		{ID: "base", URL: "https://base.example.org", Allow: []authcore.Rule{{Kind: authcore.ToFunction, Values: []string{"DIR"}}}},
+	}}).check()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.sites
+}
+
+// serveAdmin serves the routes as Caddy's admin endpoint does.
+func serveAdmin(mux *http.ServeMux, api adminAPI) {
+	for _, route := range api.Routes() {
+		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) {
+			err := route.Handler.ServeHTTP(w, r)
+			if err == nil {
+				return
+			}
+			refusal, ok := errors.AsType[caddy.APIError](err)
+			if !ok {
+				refusal = caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err}
+			}
+			refusal.Message = cmp.Or(refusal.Message, refusal.Error())
+			w.WriteHeader(refusal.HTTPStatus)
+			_ = json.NewEncoder(w).Encode(refusal)
+		})
+	}
+}
+
+// answer is what a request gets. It is the ResponseWriter that got it.
+type adminAnswer struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (a *adminAnswer) Header() http.Header { return a.header }
+
+func (a *adminAnswer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+}
+
+func (a *adminAnswer) Write(b []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(b)
+}
+
+// error is the sentence of a refusal.
+func (a *adminAnswer) error() string {
+	var body struct {
+		Error string `json:"error"`
+	}
+	_ = json.Unmarshal(a.body.Bytes(), &body)
+	return body.Error
+}
+
+// ask sends a request from an address of this machine. Headers are "Name: value".
+func (b *adminBench) ask(method, target, body string, headers ...string) *adminAnswer {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), method, "http://localhost:2019"+target, strings.NewReader(body))
+	b.must(err)
+	r.RemoteAddr = "127.0.0.1:50123"
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Add(name, value)
+	}
+	a := &adminAnswer{header: make(http.Header)}
+	b.mux.ServeHTTP(a, r)
+	return a
+}
+
+// post sends JSON.
+func (b *adminBench) post(target, body string) *adminAnswer {
+	b.t.Helper()
+	return b.ask(http.MethodPost, target, body, "Content-Type: application/json")
+}
+
+// upload sends a file of keys.
+func (b *adminBench) upload(query, file string) *adminAnswer {
+	b.t.Helper()
+	return b.ask(http.MethodPost, "/sesame/keys/import"+query, file, "Content-Type: text/csv")
+}
+
+// want checks an answer's status and reads its body.
+func (b *adminBench) want(a *adminAnswer, status int, into any) {
+	b.t.Helper()
+	if a.status != status {
+		b.t.Fatalf("status %d, want %d: %s", a.status, status, &a.body)
+	}
+	if into != nil {
+		b.must(json.Unmarshal(a.body.Bytes(), into))
+	}
+}
+
+// events are the audit trail's entries of a kind.
+func (b *adminBench) events(kinds ...authcore.EventKind) []authcore.Event {
+	b.t.Helper()
+	all, err := b.gate.Events(b.t.Context(), func(e authcore.Event) bool { return slices.Contains(kinds, e.Kind) })
+	b.must(err)
+	return all
+}

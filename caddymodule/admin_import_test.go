@@ -1,0 +1,248 @@
+package caddymodule
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/otp"
+)
+
+// csvLine is a key as a supplier's CSV file has it.
+func csvLine(serial string) string {
+	return fmt.Sprintf("%s,%s,totp,6,60\n", serial, hex.EncodeToString(castKey(serial).Seed))
+}
+
+// sameSeed is a key with the seed of another.
+func sameSeed(serial, other string) string {
+	return strings.Replace(csvLine(other), other, serial, 1)
+}
+
+// inItsWords takes two problems for one when the sentence of one is a part of
+// the other's: package keyfile tests its own words.
+var inItsWords = cmp.Comparer(func(a, b importProblem) bool {
+	return a.Line == b.Line && a.Serial == b.Serial && (strings.Contains(a.Problem, b.Problem) || strings.Contains(b.Problem, a.Problem))
+})
+
+func TestAdminImport(t *testing.T) {
+	const malformed = "FT7,0123\n"
+	here := "this key is here already; it stays as it is"
+	for _, c := range []struct {
+		name, query, file string
+		status            int
+		want              importReport
+		stock             []authcore.Serial // afterwards, beside OLD and the assigned 0123456789
+	}{
+		{
+			name: "good", file: csvLine("FT1") + csvLine("FT2"), status: 200,
+			want: importReport{Good: 2, Imported: 2, Problems: []importProblem{}}, stock: []authcore.Serial{"FT1", "FT2"},
+		},
+		{
+			name: "dry run", query: "?dry_run=true", file: csvLine("FT1") + csvLine("FT2"), status: 200,
+			want: importReport{DryRun: true, Good: 2, Problems: []importProblem{}},
+		},
+		{
+			name: "one is here", file: csvLine("FT1") + csvLine("old"), status: 422,
+			want: importReport{
+				Error: "nothing was imported: 1 refused, 1 good", Good: 1, Refused: 1,
+				Problems: []importProblem{{Line: 2, Serial: "old", Problem: here}},
+			},
+		},
+		{
+			name: "one is somebody's, with another seed", query: "?partial=true", file: "0123456789," + strings.Repeat("ab", 20) + ",totp,6,60\n" + csvLine("FT2"), status: 200,
+			want: importReport{Good: 1, Imported: 1, Refused: 1, Problems: []importProblem{{Line: 1, Serial: "0123456789", Problem: here}}}, stock: []authcore.Serial{"FT2"},
+		},
+		{
+			name: "one is malformed", file: csvLine("FT1") + malformed + csvLine("FT2"), status: 422,
+			want: importReport{
+				Error: "nothing was imported: 1 refused, 2 good", Good: 2, Refused: 1,
+				Problems: []importProblem{{Line: 2, Serial: "FT7", Problem: "a seed of 2 bytes"}},
+			},
+		},
+		{
+			name: "a dry run tells what the import would", query: "?dry_run=1", file: csvLine("FT1") + malformed, status: 422,
+			want: importReport{
+				Error: "nothing was imported: 1 refused, 1 good", DryRun: true, Good: 1, Refused: 1,
+				Problems: []importProblem{{Line: 2, Serial: "FT7", Problem: "a seed of 2 bytes"}},
+			},
+		},
+		{
+			name: "one seed twice in the file", file: csvLine("FT1") + sameSeed("FT2", "FT1"), status: 422,
+			want: importReport{
+				Error: "nothing was imported: 1 refused, 1 good", Good: 1, Refused: 1,
+				Problems: []importProblem{{Line: 2, Serial: "FT2", Problem: "the key on line 1 has the same seed: one code would open for both"}},
+			},
+		},
+		{
+			name: "a dry run of what is good in part", query: "?dry_run=true&partial=true", file: csvLine("FT1") + csvLine("OLD"), status: 200,
+			want: importReport{DryRun: true, Good: 1, Refused: 1, Problems: []importProblem{{Line: 2, Serial: "OLD", Problem: here}}},
+		},
+		{
+			name: "a serial number that is none of ours", file: csvLine("FT1") + strings.Replace(csvLine("FT2"), "FT2", "FT.2", 1), status: 422,
+			want: importReport{
+				Error: "nothing was imported: 1 refused, 1 good", Good: 1, Refused: 1,
+				Problems: []importProblem{{Line: 2, Serial: "FT.2", Problem: authcore.ErrSerialShape.Error()}},
+			},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newAdminBench(t)
+			b.person(authcore.Account{Identifier: "jdupont"}, "0123456789")
+			b.must(b.gate.ImportKey(t.Context(), castActor, authcore.NewKey{Serial: "OLD", Generator: castKey("old")}))
+			imports := len(b.events(authcore.KeyImported))
+			var got importReport
+			b.want(b.upload(c.query, c.file), c.status, &got)
+			if diff := cmp.Diff(c.want, got, inItsWords); diff != "" {
+				t.Errorf("report (-want +got):\n%s", diff)
+			}
+			var list keyList
+			b.want(b.ask(http.MethodGet, "/sesame/keys?stock=true", ""), http.StatusOK, &list)
+			var stock []authcore.Serial
+			for _, k := range list.Keys {
+				if k.Serial != "OLD" {
+					stock = append(stock, k.Serial)
+				}
+			}
+			if diff := cmp.Diff(c.stock, stock); diff != "" {
+				t.Errorf("in stock (-want +got):\n%s", diff)
+			}
+			if n := len(b.events(authcore.KeyImported)) - imports; n != len(c.stock) {
+				t.Errorf("%d audit entries for %d keys", n, len(c.stock))
+			}
+		})
+	}
+}
+
+// A key that is there keeps its seed, its holder and its PIN, whatever file
+// names it.
+func TestAdminImportOverwritesNothing(t *testing.T) {
+	b := newAdminBench(t)
+	b.person(authcore.Account{Identifier: "jdupont"}, "0123456789")
+	b.firstLogin("jdupont", "0123456789", "7294")
+	b.want(b.upload("?partial=true", "0123456789,"+strings.Repeat("ab", 20)+",totp,6,60\n"+csvLine("FT1")), http.StatusOK, nil)
+	if r := b.login("jdupont", "0123456789", "7294"); r.Outcome != authcore.Granted {
+		t.Errorf("the key's own PASSCODE is %s", r.Outcome)
+	}
+}
+
+// A seed that the store has under another serial number is found when the key is
+// written: the import ends there and says how far it came.
+func TestAdminImportOfAKnownSeed(t *testing.T) {
+	b := newAdminBench(t)
+	b.must(b.gate.ImportKey(t.Context(), castActor, authcore.NewKey{Serial: "OLD", Generator: castKey("OLD")}))
+	file := csvLine("FT1") + sameSeed("FT2", "OLD") + csvLine("FT3")
+	var got importReport
+	b.want(b.upload("", file), http.StatusConflict, &got)
+	want := importReport{
+		Error: "1 of 3 keys were imported before one was refused: import the rest with partial", Good: 3, Imported: 1, Refused: 1,
+		Problems: []importProblem{{Line: 2, Serial: "FT2", Problem: "key FT2: another key has the same seed: key OLD"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+	var rest importReport
+	b.want(b.upload("?partial=true", file), http.StatusOK, &rest)
+	if rest.Imported != 1 || rest.Refused != 2 {
+		t.Errorf("the rest: %+v", rest)
+	}
+}
+
+// What a file does not say of itself is taken from the parameters.
+func TestAdminImportParameters(t *testing.T) {
+	b := newAdminBench(t)
+	file := "FT1," + hex.EncodeToString([]byte("0123456789abcdef0123456789abcdef")) + "\n"
+	b.want(b.upload("?format=oath-csv&encoding=hex&kind=totp&digits=8&period=30&hash=sha256", file), http.StatusOK, nil)
+	var k authcore.KeyInfo
+	b.want(b.ask(http.MethodGet, "/sesame/keys/FT1", ""), http.StatusOK, &k)
+	want := authcore.KeyInfo{Serial: "FT1", State: authcore.PINToDefine, Kind: otp.TOTP, Digits: 8, Period: "30s", Imported: adminStart}
+	if diff := cmp.Diff(want, k); diff != "" {
+		t.Errorf("key (-want +got):\n%s", diff)
+	}
+}
+
+func TestAdminImportRefusesFiles(t *testing.T) {
+	b := newAdminBench(t)
+	for _, c := range []struct {
+		name, query string
+		file        io.Reader
+		status      int
+		says        string
+	}{
+		{"empty", "", strings.NewReader(""), 422, "nothing was imported: "},
+		{"no key", "", strings.NewReader("# nothing\n"), 422, "nothing was imported: there is no key in the file"},
+		{"no such period", "?period=45", strings.NewReader(csvLine("FT1")), 422, "30 or 60 seconds"},
+		{"too large", "", io.LimitReader(comments{}, maxImport+1), 413, "at most 64 MiB"},
+		{"broken off", "", io.MultiReader(strings.NewReader(csvLine("FT1")), brokenReader{}), 400, "did not arrive whole"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/sesame/keys/import"+c.query, c.file)
+			b.must(err)
+			r.Header.Set("Content-Type", "application/octet-stream")
+			a := &adminAnswer{header: make(http.Header)}
+			b.mux.ServeHTTP(a, r)
+			if a.status != c.status || !strings.Contains(a.error(), c.says) {
+				t.Errorf("%d %s, want %d …%s…", a.status, &a.body, c.status, c.says)
+			}
+		})
+	}
+	if keys, err := b.gate.Keys(t.Context()); err != nil || len(keys) > 0 {
+		t.Errorf("%d keys are there (%v)", len(keys), err)
+	}
+}
+
+// comments is a file of comments without an end.
+type comments struct{}
+
+func (comments) Read(p []byte) (int, error) {
+	line := []byte("#" + strings.Repeat(" ", 510) + "\n")
+	return copy(p, bytes.Repeat(line, len(p)/len(line)+1)), nil
+}
+
+// brokenReader is a connection that breaks off.
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// A report has an end, and says how much it leaves out.
+func TestAdminImportReportIsBounded(t *testing.T) {
+	b := newAdminBench(t)
+	var file strings.Builder
+	for i := range maxProblems + 7 {
+		fmt.Fprintf(&file, "FT%d,00\n", i)
+	}
+	var got importReport
+	b.want(b.upload("", file.String()), http.StatusUnprocessableEntity, &got)
+	if len(got.Problems) != maxProblems || got.MoreProblems != 7 || got.Refused != maxProblems+7 {
+		t.Errorf("%d problems and %d more of %d", len(got.Problems), got.MoreProblems, got.Refused)
+	}
+}
+
+// A caller that leaves when the file is there does not stop the import halfway.
+func TestAdminImportOutlivesItsCaller(t *testing.T) {
+	b := newAdminBench(t)
+	body := csvLine("FT1") + csvLine("FT2")
+	r, err := http.NewRequest(http.MethodPost, "http://localhost/sesame/keys/import", strings.NewReader(body))
+	b.must(err)
+	c := &adminCall{Request: r, gate: b.gate, by: castActor}
+	batch := &importBatch{adminCall: c}
+	for _, serial := range []authcore.Serial{"FT1", "FT2"} {
+		batch.keys = append(batch.keys, authcore.NewKey{Serial: serial, Generator: castKey(string(serial)), Expires: adminStart.Add(time.Hour)})
+		batch.lines = append(batch.lines, 0)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	c.Request = r.WithContext(ctx)
+	b.must(batch.put(false))
+	if batch.report.Imported != 2 {
+		t.Errorf("%d keys were imported, want 2", batch.report.Imported)
+	}
+}
