@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -21,6 +22,12 @@ type PINHash string
 
 // IsZero reports that no PIN is defined.
 func (h PINHash) IsZero() bool { return h == "" }
+
+// Format prints a placeholder for every verb; string(h) gives the hash.
+func (PINHash) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// LogValue is the placeholder that slog prints.
+func (PINHash) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // A pinCost is what one hash takes.
 type pinCost struct {

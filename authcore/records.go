@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -130,10 +131,23 @@ func (Key) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("a key is not to be shown: show its Info")
 }
 
+// MarshalJSON refuses: a supplier's key holds a seed.
+func (NewKey) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("a new key is not to be shown")
+}
+
 // MarshalJSON refuses: a challenge holds what opens it.
 func (Challenge) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("a challenge is not to be shown")
 }
+
+// Format prints what the login asks for, whatever the verb.
+func (c Challenge) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "[a login asked for %s]", c.Question)
+}
+
+// LogValue is what slog prints of a login: what it asks for.
+func (c Challenge) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
 // sealRecord encodes and seals a record for that name.
 func sealRecord(s *Secrets, name string, record any) ([]byte, error) {

@@ -22,6 +22,9 @@ func (Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 // LogValue is the placeholder that slog prints.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
+// MarshalJSON writes the placeholder.
+func (Token) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
 // SessionID names a session without opening it: the base64url SHA-256 of its
 // token.
 type SessionID string
