@@ -2,6 +2,7 @@ package authcore
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -283,4 +284,22 @@ func (b *bench) hashOf(pin string) PINHash {
 	h, err := b.shared.pins.hash(b.t.Context(), b.secrets(), PIN{pin})
 	b.must(err)
 	return h
+}
+
+// dump is everything in the store, as who steals it has it.
+func (b *bench) dump() string {
+	b.t.Helper()
+	var all strings.Builder
+	b.must(b.store.View(b.t.Context(), func(r store.Reader) error {
+		all.Reset()
+		for e, err := range r.Scan("") {
+			if err != nil {
+				return err
+			}
+			all.WriteString(e.Key)
+			all.Write(e.Value)
+		}
+		return nil
+	}))
+	return all.String()
 }
