@@ -45,6 +45,9 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if c := handler.Name[0]; c == '/' || c == '@' || c == '*' {
 		return nil, h.Errf("sesame takes no matcher such as %s: name the paths that need no login with public, in the global option", handler.Name)
 	}
+	if h.NextBlock(0) {
+		return nil, h.Err("sesame takes no block here: everything about an application stands in the global option")
+	}
 	return h.NewRoute(nil, handler), nil
 }
 
@@ -84,7 +87,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 // The lines allow, public and header may stand several times.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // sesame
-	return block(d, func(option string) error {
+	return block(d, "sesame", func(option string) error {
 		switch option {
 		case "portal":
 			return word(d, &a.Portal)
@@ -101,7 +104,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "application":
 			return a.parseApplication(d)
 		case "demo":
-			return flag(d, &a.Demo)
+			return switchOn(d, &a.Demo)
 		}
 		return unknown(d)
 	})
@@ -127,7 +130,7 @@ func (a *App) parsePIN(d *caddyfile.Dispenser) error {
 		return repeated(d)
 	}
 	a.PIN = new(PINLength)
-	return block(d, func(option string) error {
+	return block(d, "pin", func(option string) error {
 		switch option {
 		case "length":
 			return a.PIN.parseLength(d)
@@ -160,7 +163,7 @@ func (a *App) parseSession(d *caddyfile.Dispenser) error {
 		return repeated(d)
 	}
 	a.Session = new(SessionLength)
-	return block(d, func(option string) error {
+	return block(d, "session", func(option string) error {
 		switch option {
 		case "idle":
 			return duration(d, &a.Session.Idle)
@@ -205,7 +208,7 @@ func (a *App) parseApplication(d *caddyfile.Dispenser) error {
 		}
 	}
 	a.Applications = append(a.Applications, app)
-	return block(d, func(option string) error { return app.parseOption(d, option) })
+	return block(d, "application", func(option string) error { return app.parseOption(d, option) })
 }
 
 func (app *Application) parseOption(d *caddyfile.Dispenser, option string) error {
@@ -260,12 +263,11 @@ func (app *Application) parseAllow(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// block gives each keyword of a block that must be there to option.
-func block(d *caddyfile.Dispenser, option func(string) error) error {
-	keyword := d.Val()
+// block gives each keyword of a block, which must be there, to option.
+func block(d *caddyfile.Dispenser, of string, option func(string) error) error {
 	before := d.Nesting()
 	if !d.NextBlock(before) {
-		return d.Errf("%s needs a block, { on the same line, with something in it", keyword)
+		return d.Errf("%s needs a block, { on the same line, with something in it", of)
 	}
 	for more := true; more; more = d.NextBlock(before) {
 		if err := option(d.Val()); err != nil {
@@ -277,14 +279,15 @@ func block(d *caddyfile.Dispenser, option func(string) error) error {
 
 // optionalBlock is block where there may be none.
 func optionalBlock(d *caddyfile.Dispenser, option func(string) error) error {
-	if !d.NextArg() {
-		return nil
-	}
-	if d.Val() != "{" {
+	if d.NextArg() {
 		return d.ArgErr()
 	}
-	d.Prev()
-	return block(d, option)
+	for before := d.Nesting(); d.NextBlock(before); {
+		if err := option(d.Val()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // word reads a keyword's one value.
@@ -315,8 +318,8 @@ func duration(d *caddyfile.Dispenser, to *caddy.Duration) error {
 	return nil
 }
 
-// flag reads a keyword without a value.
-func flag(d *caddyfile.Dispenser, to *bool) error {
+// switchOn reads a keyword without a value.
+func switchOn(d *caddyfile.Dispenser, to *bool) error {
 	if *to {
 		return repeated(d)
 	}

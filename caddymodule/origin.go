@@ -32,6 +32,9 @@ func (o origin) secure() bool { return o.scheme == "https" }
 // parseOrigin reads an origin from the configuration. Anything besides scheme,
 // host and port is an error, so that nobody believes that a path is looked at.
 func parseOrigin(s string) (origin, error) {
+	if !strings.Contains(s, "://") {
+		return origin{}, fmt.Errorf("%q: the address must begin with https://", s)
+	}
 	u, err := url.Parse(s)
 	if err != nil || u.Opaque != "" || !plainASCII(s) {
 		return origin{}, fmt.Errorf("%q is no address: write https://host or https://host:port, a name with accents in its xn-- form", s)

@@ -83,7 +83,7 @@ func (p publicPaths) match(r *http.Request) bool {
 		sent = original.RequestURI
 	}
 	sent, _, _ = strings.Cut(sent, "?")
-	return p.has(sent) && r.URL.RawPath == "" && p.has(r.URL.Path)
+	return p.has(sent) && p.has(r.URL.Path) && (r.URL.RawPath == "" || r.URL.RawPath == r.URL.Path)
 }
 
 // has tells whether one reading of a path is public.

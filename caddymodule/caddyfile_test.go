@@ -1,0 +1,132 @@
+package caddymodule
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const separator = "----------\n"
+
+// eachGolden runs got over the Caddyfile of each file in a directory of
+// testdata, and compares with what stands below the line.
+func eachGolden(t *testing.T, dir string, got func(t *testing.T, caddyfile string) string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.caddyfiletest"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".caddyfiletest"), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			input, want, ok := strings.Cut(string(content), separator)
+			if !ok && !*update {
+				t.Fatalf("there is no line %q in %s", strings.TrimSpace(separator), file)
+			}
+			have := got(t, input)
+			if *update {
+				if err := os.WriteFile(file, []byte(input+separator+have), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(want, have); diff != "" {
+				t.Errorf("differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAdapt compares the JSON that Caddyfiles become, and the errors where they
+// become nothing.
+func TestAdapt(t *testing.T) {
+	eachGolden(t, "adapt", func(t *testing.T, caddyfile string) string {
+		config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+		if err != nil {
+			return err.Error() + "\n"
+		}
+		for _, w := range warnings {
+			if !strings.Contains(w.Message, "not formatted") {
+				t.Errorf("a warning: %s", w)
+			}
+		}
+		var b bytes.Buffer
+		if err := json.Indent(&b, config, "", "\t"); err != nil {
+			t.Fatal(err)
+		}
+		return b.String() + "\n"
+	})
+}
+
+// TestValidate does what "caddy validate" does with each file, and compares the
+// error. Whatever comes of it, no directory and no file is made.
+func TestValidate(t *testing.T) {
+	eachGolden(t, "validate", func(t *testing.T, caddyfile string) string {
+		dir := t.TempDir()
+		t.Setenv("XDG_DATA_HOME", dir)
+		var config caddy.Config
+		if err := json.Unmarshal(adapt(t, caddyfile), &config); err != nil {
+			t.Fatal(err)
+		}
+		message := "valid\n"
+		if err := caddy.Validate(&config); err != nil {
+			message = strings.ReplaceAll(err.Error(), dir, "$DATA") + "\n"
+		}
+		if made, _ := filepath.Glob(filepath.Join(dir, "caddy", "sesame*")); len(made) > 0 {
+			t.Errorf("validating made %s", made)
+		}
+		return message
+	})
+}
+
+// Every keyword of the grammar, given twice, is an error that names it.
+func TestRepeatedKeyword(t *testing.T) {
+	global := map[string]string{
+		"portal":      "portal https://a",
+		"store":       "store badger /a",
+		"secret_file": "secret_file /a",
+		"pin":         "pin {\n length 4 8\n}",
+		"session":     "session {\n idle 1h\n}",
+		"assistance":  "assistance A",
+		"demo":        "demo",
+	}
+	blocks := map[string]string{
+		"length":      "pin {\n%s\n}|length 4 8",
+		"idle":        "session {\n%s\n}|idle 1h",
+		"absolute":    "session {\n%s\n}|absolute 1h",
+		"phone":       "assistance A {\n%s\n}|phone 1",
+		"email":       "assistance A {\n%s\n}|email a@b",
+		"hours":       "assistance A {\n%s\n}|hours h",
+		"name":        "application a {\n%s\n}|name A",
+		"description": "application a {\n%s\n}|description A",
+		"url":         "application a {\n%s\n}|url https://a",
+		"headers":     "application a {\n%s\n}|headers remote-user",
+	}
+	for keyword, block := range blocks {
+		around, line, _ := strings.Cut(block, "|")
+		global["in a block: "+keyword] = strings.Replace(around, "%s", line+"\n"+line, 1)
+	}
+	for keyword, text := range global {
+		twice := text + "\n" + text
+		if after, ok := strings.CutPrefix(keyword, "in a block: "); ok {
+			keyword, twice = after, text
+		}
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\nsesame {\n"+twice+"\n}\n}\n"), nil)
+		if err == nil || !strings.Contains(err.Error(), keyword+" is given twice, at ") {
+			t.Errorf("%s twice: %v", keyword, err)
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package caddymodule
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// testOrigins are a portal, an application and one on another port.
+func testOrigins(t testing.TB) origins {
+	t.Helper()
+	all := make(origins)
+	for id, address := range map[string]string{
+		portalID: "https://auth.test", "app1": "https://app1.test", "app2": "https://app2.test:8443", "local": "http://app.localhost:8080",
+	} {
+		o, err := parseOrigin(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[o] = &site{id: id, origin: o}
+	}
+	return all
+}
+
+func TestTargetAccepts(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://app1.test":                     "https://app1.test/",
+		"https://app1.test/":                    "https://app1.test/",
+		"https://app1.test/a/b?c=d&e=%C3%A9#f":  "https://app1.test/a/b?c=d&e=%C3%A9",
+		"https://app1.test?x":                   "https://app1.test/?x",
+		"HTTPS://APP1.TEST/Path":                "https://app1.test/Path",
+		"https://app1.test:443/":                "https://app1.test/",
+		"https://app2.test:8443/x":              "https://app2.test:8443/x",
+		"http://app.localhost:8080/x":           "http://app.localhost:8080/x",
+		"https://auth.test/":                    "https://auth.test/",
+		"https://app1.test//evil.test/":         "https://app1.test//evil.test/",
+		"https://app1.test/@evil.test":          "https://app1.test/@evil.test",
+		"https://app1.test/https://evil.test":   "https://app1.test/https://evil.test",
+		"https://app1.test/%2e%2e/x":            "https://app1.test/%2e%2e/x",
+		"https://app1.test/a?u=https://evil/":   "https://app1.test/a?u=https://evil/",
+		"https://app1.test/a?q={b}|^`":          "https://app1.test/a?q={b}|^`",
+		"https://app1.test/a%20b":               "https://app1.test/a%20b",
+		"https://app1.test/a;b=c/(d)'e'!$&*+,=": "https://app1.test/a;b=c/(d)'e'!$&*+,=",
+	} {
+		to, got := testOrigins(t).target(in)
+		if to == nil || got != want {
+			t.Errorf("target(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestTargetRefuses goes through what has got past other gates: user names that
+// look like hosts, backslashes, control characters, half-written schemes,
+// neighbours in the alphabet.
+func TestTargetRefuses(t *testing.T) {
+	refused := []string{
+		"", "/", "/path", "//app1.test", "///app1.test", "//evil.test", "/\\evil.test", "\\\\evil.test", "\\/evil.test", "/%09/evil.test", "/\t/evil.test",
+		"https:evil.test", "https:/evil.test", "https:///evil.test", "https://", "https:", "http:app1.test", "https:app1.test", "https:/app1.test",
+		"javascript:alert(1)", "javascript://app1.test/%0aalert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:https://app1.test/x",
+		"ftp://app1.test/", "ws://app1.test/", "wss://app1.test/", "view-source:https://app1.test/",
+		"http://app1.test/", "https://app1.test:444/", "https://app1.test:80/", "https://app1.test:0443/", "https://app1.test:/", "https://app1.test:443x/", "https://app1.test:99999/",
+		"https://app2.test/", "https://app2.test:443/", "http://app.localhost/", "https://app.localhost:8080/",
+		"https://app1.test@evil.test/", "https://app1.test:443@evil.test/", "https://evil.test@app1.test/", "https://@app1.test/", "https://a:b@app1.test/", "https://app1.test%40evil.test/",
+		"https://app1.test.evil.test/", "https://evil.test/app1.test", "https://evil.test/https://app1.test", "https://evil.test?https://app1.test", "https://evil.test#https://app1.test", "https://evilapp1.test/", "https://xapp1.test", "https://sub.app1.test/", "https://app1.test./",
+		"https://app1.test\\.evil.test/", "https://app1.test\\@evil.test/", "https:\\\\app1.test/", "https://app1.test/\\evil.test", "https://evil.test\\@app1.test/", "https://app1.test%5c@evil.test/",
+		"https://app1.test\t/", "https://app1.test\n/", "\thttps://app1.test/", " https://app1.test/", "https://app1.test/ ", "https://app1.test/\r\nSet-Cookie: a=b", "https://app1.test/\x00", "https://app1.test/\x7f", "https://\x01app1.test/", "java\tscript:x",
+		"https://app1。test/", "https://app1．test/", "https://ａｐｐ１.test/", "https://app1.test/é", "https://app1.test／evil", "https://app1.test℀/", "https://app1.test\u2028/",
+		"https://app1.test%2eevil.test/", "https://app1%2etest/", "https://%61pp1.test/", "https://app1.test%00.evil.test/", "https://app1.test%2f@evil.test/", "https://app1.test%23@evil.test/",
+		"https://[::1]/", "https://[app1.test]/", "https://[::ffff:127.0.0.1]/", "https://127.0.0.1/", "https://0x7f.1/", "https://2130706433/",
+		"https://app1.test#@evil.test/x\\", "https://app1.test/\"onload=", "https://app1.test/<script>", "https://app1.test,evil.test/", "https://app1.test;evil.test/", "https://app1.test evil.test/",
+		"https://https://app1.test/", "https://app1.test,https://app1.test/", "//app1.test/", "app1.test/", "app1.test", "@app1.test", "?https://app1.test/", "#https://app1.test/", ".evil.test", "..//evil.test",
+		"https://app1.test/.sesame/logout", "https://auth.test/.sesame/login?target=https://app1.test/", "https://app1.test/%2esesame/logout", "https://app1.test//.SESAME/x", "https://app1.test/a/../.sesame/ticket?ticket=x",
+		"https://app1.test/%zz", "https://app1.test/" + strings.Repeat("a", maxTarget),
+	}
+	for _, in := range refused {
+		if to, got := testOrigins(t).target(in); to != nil || got != "" {
+			t.Errorf("target(%q) = %q, want nothing", in, got)
+		}
+	}
+}
+
+// FuzzTarget holds the rule itself: whatever comes in, what goes out begins with
+// an origin of ours and a slash, and Go's parser agrees.
+func FuzzTarget(f *testing.F) {
+	for _, seed := range []string{"https://app1.test/a?b#c", "https://app1.test@evil/", "//app1.test", "https://app2.test:8443?x", "https:\\\\app1.test"} {
+		f.Add(seed)
+	}
+	all := testOrigins(f)
+	f.Fuzz(func(t *testing.T, in string) {
+		to, out := all.target(in)
+		if to == nil {
+			if out != "" {
+				t.Errorf("target(%q) = %q without a site", in, out)
+			}
+			return
+		}
+		if all[to.origin] != to || !strings.HasPrefix(out, to.origin.String()+"/") || !plainASCII(out) {
+			t.Errorf("target(%q) = %q", in, out)
+		}
+		u, err := url.Parse(out)
+		if err != nil || u.Scheme+"://"+u.Host != to.origin.String() || u.User != nil {
+			t.Errorf("target(%q) = %q, which is %v, %v", in, out, u, err)
+		}
+		if again, same := all.target(out); again != to || same != out {
+			t.Errorf("target(%q) = %q, and again %q", in, out, same)
+		}
+	})
+}
