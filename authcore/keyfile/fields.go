@@ -70,12 +70,10 @@ func seedOf(field string, e Encoding) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range seed {
-		if b != 0 {
-			return seed, nil
-		}
+	if isZero(seed) {
+		return nil, errZeroSeed
 	}
-	return nil, errZeroSeed
+	return seed, nil
 }
 
 func decodeSeed(field string, e Encoding) ([]byte, error) {
@@ -207,4 +205,13 @@ func hashFor(field string, seed int, o Options) (otp.Hash, error) {
 		return 0, errors.New("the file does not say which hash function goes with a seed of this length: ask the supplier, and name it")
 	}
 	return cmp.Or(o.Hash, otp.SHA1), nil
+}
+
+func isZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -21,6 +21,7 @@ const (
 	OTPAuth                 // "otpauth": otpauth:// URIs, one a line
 	SafeNet                 // "safenet-xml": Tokens of SafeNet and Aladdin
 	SDTID                   // "sdtid": RSA SecurID
+	PSKC                    // "pskc": RFC 6030
 )
 
 // firstXML is the first of the formats that are XML; the others have a key a
@@ -28,7 +29,7 @@ const (
 const firstXML = SafeNet
 
 var formatNames = [...]string{Auto: "auto", OATH: "oath-csv", Entra: "entra-csv", YubicoLog: "yubico-log",
-	Yubico: "yubico-csv", OTPAuth: "otpauth", SafeNet: "safenet-xml", SDTID: "sdtid"}
+	Yubico: "yubico-csv", OTPAuth: "otpauth", SafeNet: "safenet-xml", SDTID: "sdtid", PSKC: "pskc"}
 
 // String gives the text form of f.
 func (f Format) String() string {

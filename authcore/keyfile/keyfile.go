@@ -63,6 +63,12 @@ type Options struct {
 	// and for nothing else; at most once. nil refuses such a file with
 	// ErrPasswordWanted. Its error refuses the file as it is.
 	Password func() ([]byte, error)
+	// PreSharedKey is asked for the AES key, 16, 24 or 32 bytes, of a PSKC file
+	// that is encrypted with one, as Password is; its absence is ErrKeyWanted.
+	PreSharedKey func() ([]byte, error)
+	// IgnorePolicy reads PSKC keys although their policy is not understood or
+	// cannot be kept to. RFC 6030 section 5 forbids to use them.
+	IgnorePolicy bool
 }
 
 // Record is one key of a file.
@@ -79,6 +85,9 @@ type Record struct {
 	Generator otp.Generator `json:"-"`
 	// Counter is the next counter of an event-based key, 0 for others.
 	Counter otp.Step
+	// Drift is by how many periods the clock of a time-based key was ahead when
+	// the file was made.
+	Drift otp.Step
 	// Starts and Expires bound the key's use; zero where the file gives no date.
 	Starts, Expires time.Time
 	// Manufacturer, Model and Holder are what the file says, for people to
@@ -121,8 +130,10 @@ var (
 	ErrEmpty = errors.New("there is no key in the file")
 	// ErrPasswordWanted: the file is protected and Options.Password is nil.
 	ErrPasswordWanted = errors.New("the file is protected by a password: it is needed to read it")
-	// ErrPassword: the password opens nothing in the file.
-	ErrPassword = errors.New("the password is not the one of this file")
+	// ErrKeyWanted: the file is encrypted and Options.PreSharedKey is nil.
+	ErrKeyWanted = errors.New("the file is encrypted with a pre-shared key: it is needed to read it")
+	// ErrPassword: what was given opens nothing in the file.
+	ErrPassword = errors.New("the password, or the key, is not the one of this file")
 	// ErrTooLarge: more bytes or keys than MaxBytes or MaxRecords.
 	ErrTooLarge = fmt.Errorf("the file is too large: at most %d MiB and %d keys are read at once; cut it into several files", MaxBytes>>20, MaxRecords)
 )

@@ -285,7 +285,7 @@ func peak(t testing.TB, r io.Reader, o Options) (keys int, most uint64) {
 		if len(rec.Generator.Seed) == 0 {
 			t.Fatalf("key %d has no seed", keys)
 		}
-		if keys++; keys%25_000 == 0 {
+		if keys++; keys == 5000 || keys%50_000 == 0 {
 			if now := inUse(); now > before {
 				most = max(most, now-before)
 			}

@@ -202,8 +202,11 @@ func (x *xmlFile) element(start xml.StartElement, line, depth int, from int64) (
 	}
 }
 
-// attr gives an attribute without a namespace, "" if there is none.
+// attr gives an attribute without a namespace, "" if there is none or e is nil.
 func (e *element) attr(name string) string {
+	if e == nil {
+		return ""
+	}
 	for _, a := range e.attrs {
 		if a.Name.Space == "" && a.Name.Local == name {
 			return strings.TrimSpace(a.Value)
@@ -259,7 +262,7 @@ func isXML(in *bufio.Reader) bool {
 }
 
 // xmlFormats tells the format of an XML file from the name of its root.
-var xmlFormats = map[string]Format{"Tokens": SafeNet, "TKNBatch": SDTID}
+var xmlFormats = map[string]Format{"Tokens": SafeNet, "TKNBatch": SDTID, "KeyContainer": PSKC}
 
 // readXML reads the formats that are XML.
 func readXML(in *bufio.Reader, o Options, k *sink) error {
@@ -275,7 +278,10 @@ func readXML(in *bufio.Reader, o Options, k *sink) error {
 	case o.Format != Auto && o.Format != f:
 		return fmt.Errorf("line %d: this is a file of the format %v, not %v", root.line, f, o.Format)
 	}
-	if f == SDTID {
+	switch f {
+	case PSKC:
+		return x.readPSKC(root, o, k)
+	case SDTID:
 		return x.readSDTID(o, k)
 	}
 	return x.readSafeNet(o, k)
