@@ -58,7 +58,7 @@ func (g *Gate) Answer(ctx context.Context, c Challenge, a Answer, from Source) (
 	if err != nil || todo == (work{}) {
 		return reply, err
 	}
-	h, err := g.hash(ctx, turn.secrets, todo)
+	h, err := g.hash(ctx, g.secrets(), todo)
 	if err != nil && !errors.Is(err, ErrBusy) {
 		return Reply{}, err
 	}
@@ -84,7 +84,8 @@ func (g *Gate) hash(ctx context.Context, s *Secrets, todo work) (h hashed, err e
 // turn is one answer on its way through its transactions.
 type turn struct {
 	gate      *Gate
-	secrets   *Secrets
+	secrets   *Secrets  // of its beginning, which name the answer and the session
+	newest    *Secrets  // of the transaction, which open what others wrote meanwhile
 	begun     Challenge // as the browser brought it
 	answer    Answer
 	digest    []byte
@@ -98,6 +99,7 @@ type turn struct {
 func (t *turn) play(ctx context.Context, h *hashed) (work, Reply, error) {
 	var m move
 	err := t.gate.shared.store.Update(ctx, func(w store.Writer) error {
+		t.newest = t.gate.secrets()
 		before, c, err := t.read(w)
 		if err != nil {
 			return err
@@ -160,7 +162,7 @@ func (t *turn) place(c Challenge, s scene, h *hashed) place {
 // or for the stand-in. Error: ErrNoChallenge when the login has expired.
 func (t *turn) read(w store.Writer) (scene, Challenge, error) {
 	now := t.gate.now()
-	c, err := currentChallenge(t.secrets, w, t.begun, now)
+	c, err := currentChallenge(t.newest, w, t.begun, now)
 	if err != nil {
 		return scene{}, c, err
 	}
@@ -182,15 +184,15 @@ func (t *turn) read(w store.Writer) (scene, Challenge, error) {
 }
 
 func (t *turn) readAccount(w store.Writer, who Identifier, s *scene) error {
-	account, err := read[accountRecord](t.secrets, w, accountName(who))
+	account, err := read[accountRecord](t.newest, w, accountName(who))
 	if s.known = err == nil; errors.Is(err, store.ErrNotFound) {
-		account, err = read[accountRecord](t.secrets, w, accountName(nobody))
+		account, err = read[accountRecord](t.newest, w, accountName(nobody))
 	}
 	if err != nil {
 		return err
 	}
 	s.account = Account(account)
-	s.attempts, err = read[attempts](t.secrets, w, attemptsName(t.secrets, who, s.known))
+	s.attempts, err = read[attempts](t.newest, w, attemptsName(t.newest, who, s.known))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -205,7 +207,7 @@ func (t *turn) readKeys(w store.Writer, s *scene) error {
 		serials = []Serial{nobodyKey}
 	}
 	for _, serial := range serials {
-		k, err := read[keyRecord](t.secrets, w, keyName(serial))
+		k, err := read[keyRecord](t.newest, w, keyName(serial))
 		if err != nil {
 			return err
 		}
@@ -238,7 +240,7 @@ func (t *turn) checkRepeat(w store.Writer, m move) error {
 	if m.challenge.Last.Outcome != Granted {
 		return nil
 	}
-	rec, err := read[sessionRecord](t.secrets, w, sessionName(m.scene.session))
+	rec, err := read[sessionRecord](t.newest, w, sessionName(m.scene.session))
 	if errors.Is(err, store.ErrNotFound) || err == nil && !Session(rec).alive(m.scene.account, m.scene.now) {
 		return ErrNoChallenge
 	}
@@ -249,7 +251,7 @@ func (t *turn) checkRepeat(w store.Writer, m move) error {
 func (t *turn) save(w store.Writer, before scene, m *move) error {
 	var errs []error
 	put := func(name string, record any, expires time.Time) {
-		errs = append(errs, write(t.secrets, w, name, record, expires))
+		errs = append(errs, write(t.newest, w, name, record, expires))
 	}
 	c, after := m.challenge, m.scene
 	put(challengeName(c.ID), challengeRecord(c), c.Expires)
@@ -259,14 +261,14 @@ func (t *turn) save(w store.Writer, before scene, m *move) error {
 		}
 	}
 	if after.attempts != before.attempts {
-		put(attemptsName(t.secrets, c.Holder, after.known), after.attempts, time.Time{})
+		put(attemptsName(t.newest, c.Holder, after.known), after.attempts, time.Time{})
 	}
 	if s := after.granted; s != nil {
 		s.Address, s.Agent = t.from.text()
 		put(sessionName(s.ID), sessionRecord(*s), s.End.Add(day))
 	}
 	t.sign(m)
-	return errors.Join(append(errs, writeEvents(t.secrets, w, m.events))...)
+	return errors.Join(append(errs, writeEvents(t.newest, w, m.events))...)
 }
 
 // sign completes the events of a step. Of somebody unknown it keeps a mark only.
@@ -278,7 +280,7 @@ func (t *turn) sign(m *move) {
 		if m.scene.known {
 			e.Holder = m.challenge.Holder
 		} else {
-			e.Unknown = t.secrets.mark(m.challenge.Holder)
+			e.Unknown = t.newest.mark(m.challenge.Holder)
 		}
 	}
 }
