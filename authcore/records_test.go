@@ -1,0 +1,255 @@
+package authcore
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/store"
+)
+
+var recordTime = time.Date(2026, 9, 1, 7, 58, 20, 123456789, time.UTC)
+
+// goldenRecords is every record there is, with every field set.
+var goldenRecords = map[string]any{
+	"account": accountRecord{
+		Identifier: "jdupont", GivenName: "Jeanne", Surname: "Dupont", Email: "jeanne.dupont@ac-example.fr", Groups: []string{"enseignants", "siecle"},
+		Functions: []string{"DIR"}, Establishment: "0441550W", Disabled: true, Keys: []Serial{"0123456789", "SECOND-1"}, Epoch: 3, Added: recordTime,
+	},
+	"key": keyRecord{
+		Serial: "0123456789", Holder: "jdupont", State: ToSynchronise, PIN: "$argon2id$v=19$m=12288,t=3,p=1,keyid=7$c2FsdA$aGFzaA",
+		Generator: otp.Generator{Kind: otp.TOTP, Hash: otp.SHA256, Seed: []byte("not a real seed."), Serial: "0123456789", Digits: 6, Period: time.Minute},
+		Used:      29_000_000, Drift: -2, WrongPIN: 4, Expires: recordTime.AddDate(5, 0, 0), Imported: recordTime, Assigned: recordTime, LastUsed: recordTime,
+	},
+	"session": sessionRecord{
+		ID: "name-of-the-session", Parent: "name-of-the-portals", Host: "app.test", Holder: "jdupont", Serial: "0123456789", Method: "otp", Epoch: 3,
+		Began: recordTime, Seen: recordTime, Idle: recordTime, End: recordTime, Ended: recordTime, Address: "192.0.2.7", Agent: "Firefox",
+	},
+	"challenge": challengeRecord{
+		Question: AskNewPasscode, Target: "/siecle", Expires: recordTime, Salt: "salt", Holder: "jdupont", NewPIN: "$argon2id$…",
+		Trial: Trial{Serial: "0123456789", Step: 29_000_000, Off: -1, Drift: 2, NextCode: true, Used: true},
+		Last:  Taken{Digest: []byte("digest"), At: recordTime, Judging: true, Outcome: PINDenied, Problem: PINSequence, Reference: "7F3K-Q2M9"},
+	},
+	"ticket":   ticket{Session: "name-of-the-session", Host: "app.test", Visit: "mark", Target: "/siecle", Expires: recordTime, Taken: true},
+	"attempts": attempts{Blind: 4},
+	"meta":     metaRecord{Made: recordTime},
+	"seed":     Serial("0123456789"),
+	"audit": Event{
+		Time: recordTime, Kind: NextCodeAsked, Reference: "7F3K-Q2M9", Holder: "jdupont", Unknown: "mark", Serial: "0123456789", Actor: "RC",
+		Address: "192.0.2.7", Agent: "Firefox", Detail: "logout",
+	},
+	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime},
+}
+
+// The form of every record stands in a golden file: what is changed there can no
+// longer be read from a store in service. (Add a field, never rename one.)
+func TestRecordForms(t *testing.T) {
+	for name, record := range goldenRecords {
+		t.Run(name, func(t *testing.T) {
+			wantAllSet(t, name, reflect.ValueOf(record))
+			plain, err := json.MarshalIndent(record, "", "  ")
+			mustBeNil(t, err)
+			file := "testdata/records/" + name + ".json"
+			golden(t, file, string(plain)+"\n")
+			again := reflect.New(reflect.TypeOf(record))
+			mustBeNil(t, json.Unmarshal(plain, again.Interface()))
+			if diff := cmp.Diff(record, again.Elem().Interface()); diff != "" {
+				t.Errorf("read back it differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// wantAllSet wants a value in every field, so that none is missing in the golden
+// file.
+func wantAllSet(t *testing.T, path string, v reflect.Value) {
+	t.Helper()
+	if v.IsZero() {
+		t.Errorf("%s is not set", path)
+	}
+	if v.Kind() != reflect.Struct || v.Type() == reflect.TypeFor[time.Time]() {
+		return
+	}
+	for i := range v.NumField() {
+		if f := v.Type().Field(i); f.Tag.Get("json") != "-" {
+			wantAllSet(t, path+"."+f.Name, v.Field(i))
+		}
+	}
+}
+
+// Each kind of record in a store that has lived has its golden form.
+func TestEveryRecordHasItsForm(t *testing.T) {
+	kinds := map[string]bool{}
+	for name := range livedIn(t).records() {
+		kinds[kindOf(name)] = true
+		if _, ok := goldenRecords[kindOf(name)]; !ok {
+			t.Errorf("records of the kind %s have no golden form", kindOf(name))
+		}
+	}
+	if want := len(goldenRecords) - 1; len(kinds) != want { // the cookie is in no store
+		t.Errorf("the store has records of %d kinds, want %d", len(kinds), want)
+	}
+}
+
+// livedIn is a bench whose store has a record of every kind.
+func livedIn(t tb) *handover {
+	h := newHandover(t)
+	h.redeem()
+	h.denied(h.login("jdupont", pin+h.shows(500)))
+	h.denied(h.login("nobody.here", pin+h.shows(0)))
+	return h
+}
+
+// records is all that the store holds.
+func (b *bench) records() map[string][]byte {
+	b.t.Helper()
+	all := map[string][]byte{}
+	b.must(b.store.View(b.t.Context(), func(r store.Reader) error {
+		clear(all)
+		for e, err := range r.Scan("") {
+			if err != nil {
+				return err
+			}
+			all[e.Key] = e.Value
+		}
+		return nil
+	}))
+	return all
+}
+
+// put overwrites a record with bytes.
+func (b *bench) put(name string, value []byte) {
+	b.t.Helper()
+	b.must(b.store.Update(b.t.Context(), func(w store.Writer) error { return w.Put(name, value, time.Time{}) }))
+}
+
+// A record that was moved, cut, altered, or sealed by somebody else does not
+// open, and the error tells nothing but its kind.
+func TestRecordsThatDoNotOpen(t *testing.T) {
+	b := livedIn(t)
+	all := b.records()
+	others := newSecretsFor(t)
+	refused := func(name, what string, sealed []byte) {
+		t.Helper()
+		var record any
+		err := openRecord(b.secrets(), name, sealed, &record)
+		if err == nil || record != nil {
+			t.Errorf("a record %s, %s, opens", name, what)
+			return
+		}
+		if _, after, _ := strings.Cut(name, "/"); strings.Contains(err.Error(), after) || shows(err.Error(), "jdupont", "Dupont") != "" || !strings.Contains(err.Error(), kindOf(name)) {
+			t.Errorf("a record %s, %s: %v", name, what, err)
+		}
+	}
+	for name, sealed := range all {
+		var plain json.RawMessage
+		mustBeNil(t, openRecord(b.secrets(), name, sealed, &plain))
+		for other, otherSealed := range all {
+			if other != name {
+				refused(name, "copied from "+kindOf(other), otherSealed)
+			}
+		}
+		for i := range sealed {
+			flipped := bytes.Clone(sealed)
+			flipped[i] ^= 1 << (i % 8)
+			refused(name, fmt.Sprintf("with byte %d altered", i), flipped)
+			refused(name, fmt.Sprintf("cut to %d bytes", i), sealed[:i])
+		}
+		refused(name, "with a byte more", append(bytes.Clone(sealed), 0))
+		refused(name, "of a version to come", append([]byte{recordVersion + 1}, sealed[1:]...))
+		foreign, err := sealRecord(others, name, plain)
+		mustBeNil(t, err)
+		refused(name, "sealed under other secrets", foreign)
+		noJSON, err := b.secrets().records.Encrypt([]byte("{"), recordData(recordVersion, name))
+		mustBeNil(t, err)
+		refused(name, "sealed as no JSON", append([]byte{recordVersion}, noJSON...))
+	}
+}
+
+// A login that meets a damaged record is a fault: nobody gets in, nothing else
+// is written.
+func TestLoginOnDamagedRecords(t *testing.T) {
+	b := livedIn(t)
+	b.wait(1)
+	c := b.Begin("")
+	b.denied(b.answer(c, PasscodeAnswer{"jdupont", passcode(t, pin+b.shows(500))}))
+	whole := b.records()
+	met := 0
+	for name, sealed := range whole {
+		if name == metaName || strings.HasPrefix(name, sessionPrefix) || strings.HasPrefix(name, auditPrefix) || !mine(name, c) {
+			continue
+		}
+		met++
+		b.put(name, append(bytes.Clone(sealed[:len(sealed)-1]), sealed[len(sealed)-1]^1))
+		damaged := b.records()
+		r, err := b.Answer(t.Context(), c, b.rightAnswer(AskPasscode), Source{})
+		if err == nil || r.Token != "" || r.Outcome != 0 {
+			t.Errorf("%s damaged: %s, %v", kindOf(name), r.Outcome, err)
+		}
+		if after := b.records(); !maps.EqualFunc(damaged, after, bytes.Equal) {
+			t.Errorf("%s damaged: something was written", kindOf(name))
+		}
+		b.put(name, sealed)
+	}
+	if met != 4 {
+		t.Errorf("%d records were damaged, want account, attempts, key and challenge", met)
+	}
+	b.want(b.answer(c, b.rightAnswer(AskPasscode)), Granted, Done)
+}
+
+// mine reports whether a login of jdupont reads that record.
+func mine(name string, c Challenge) bool {
+	return slices.Contains([]string{accountName("jdupont"), "attempts/jdupont", keyName("0123456789"), challengeName(c.ID)}, name)
+}
+
+// Who can write into the store cannot give one's own key, PIN or session to
+// somebody else by copying its record.
+func TestRecordsOfSomebodyElse(t *testing.T) {
+	b := livedIn(t)
+	own := b.key
+	b.key = b.addKey("OTHER-1")
+	b.addPerson("mmartin", "OTHER-1")
+	mallory := b.inService("mmartin", "5083")
+	b.denied(b.login("mmartin", "5083"+b.shows(500)))
+	all := b.records()
+	copies := map[string]string{
+		keyName("0123456789"):               keyName("OTHER-1"),
+		accountName("jdupont"):              accountName("mmartin"),
+		"attempts/jdupont":                  "attempts/mmartin",
+		sessionName(b.token.id()):           sessionName(mallory.Token.id()),
+		accountName("mmartin"):              accountName("jdupont"),
+		sessionName(mallory.Token.id()):     sessionName(b.token.id()),
+		challengeName(mallory.Challenge.ID): sessionName(mallory.Token.id()),
+	}
+	for to, from := range copies {
+		if all[from] == nil || all[to] == nil {
+			t.Fatalf("there is no record %s or %s", from, to)
+		}
+		b.put(to, all[from])
+		for _, key := range []otp.Generator{own, b.key} {
+			for _, p := range []string{pin, "5083"} {
+				if r, err := b.Answer(t.Context(), b.Begin(""), PasscodeAnswer{"jdupont", passcode(t, p+key.Code(key.StepAt(b.clock())))}, Source{}); r.Outcome == Granted && strings.HasPrefix(to, keyPrefix) {
+					t.Errorf("%s copied to %s opens (%v)", from, to, err)
+				}
+			}
+		}
+		if s, _, err := b.Session(t.Context(), mallory.Token, "", false); err == nil && s.Holder != "mmartin" {
+			t.Errorf("%s copied to %s: the session of mmartin is %s's", from, to, s.Holder)
+		}
+		b.put(to, all[to])
+		b.wait(1)
+	}
+	if _, _, err := b.Session(t.Context(), mallory.Token, "", false); err != nil && !errors.Is(err, ErrNoSession) {
+		t.Errorf("the store is not whole again: %v", err)
+	}
+}
