@@ -1,0 +1,463 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/store/badgerstore"
+)
+
+// references is how many configurations hold a store.
+func references(dir string) int {
+	n, _ := pool.References(resolveLinks(dir))
+	return n
+}
+
+// without is a configuration of Caddy's without the gate.
+const without = `{"admin": {"disabled": true, "config": {"persist": false}}, "logging": {"logs": {"default": {"writer": {"output": "discard"}}}}}`
+
+// TestReferences counts the store's holders through all that happens to
+// configurations. Too many would keep it open for ever, too few would close it
+// under somebody.
+func TestReferences(t *testing.T) {
+	s := startGate(t, "", "")
+	b := s.loggedIn("edupont")
+	good := string(s.config)
+	check := func(after string, want int) {
+		t.Helper()
+		if got := references(s.storeDir()); got != want {
+			t.Fatalf("after %s: %d references, want %d", after, got, want)
+		}
+	}
+	served := func(after string) {
+		t.Helper()
+		if a := b.open(s.at("notes", "/x")); a.body != "ok" || a.url().Path != "/x" {
+			t.Fatalf("after %s: %s at %s", after, a.Status, a.url())
+		}
+	}
+	check("the first load", 1)
+	served("the first load")
+
+	for range 3 {
+		if err := caddy.Load([]byte(good), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check("reloads", 1)
+	served("reloads")
+
+	badProvision := strings.Replace(good, `"name":"autre"`, `"name":"nobody"`, 1)
+	if err := caddy.Load([]byte(badProvision), true); err == nil || !strings.Contains(err.Error(), "there is no such application") {
+		t.Fatalf("a handler without its application: %v", err)
+	}
+	check("a failed provision", 1)
+
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	badStart := strings.Replace(good, `"servers":{`, `"servers":{"busy":{"listen":["`+busy.Addr().String()+`"]},`, 1)
+	for range 8 { // apps start in random order: ours before http, or behind
+		if err := caddy.Load([]byte(badStart), true); err == nil {
+			t.Fatal("a server on an address in use has started")
+		}
+		check("a failed start", 1)
+	}
+	served("failed starts")
+
+	var config caddy.Config
+	if err := json.Unmarshal([]byte(good), &config); err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Validate(&config); err != nil {
+		t.Fatal(err)
+	}
+	check("a validation", 1)
+	served("a validation")
+
+	if err := caddy.Load([]byte(without), true); err != nil {
+		t.Fatal(err)
+	}
+	check("its removal", 0)
+	if err := caddy.Load([]byte(good), true); err != nil {
+		t.Fatal(err)
+	}
+	check("its return", 1)
+	served("its return")
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	check("the stop", 0)
+}
+
+// TestRequestsOutliveTheirConfiguration: one that is being answered while the
+// configuration goes ends well; one that still asks the old gate is refused.
+func TestRequestsOutliveTheirConfiguration(t *testing.T) {
+	s := startGate(t, "", "")
+	b := s.loggedIn("edupont")
+	active, err := caddy.ActiveContext().AppIfConfigured("sesame")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := active.(*App)
+	old := &Handler{app: app, site: app.byID["notes"]}
+	b.open(s.at("notes", "/")) // brings the cookie
+	req := b.page(s.at("notes", "/x"))
+	for _, c := range b.client.Jar.Cookies(req.URL) {
+		req.AddCookie(c)
+	}
+
+	if got := callHandler(old, req); got.Code != http.StatusOK {
+		t.Fatalf("while the configuration runs: %d", got.Code)
+	}
+	if err := caddy.Load(s.config, true); err != nil {
+		t.Fatal(err)
+	}
+	if got := callHandler(old, req); got.Code != http.StatusOK {
+		t.Errorf("after a reload: %d", got.Code)
+	}
+	if err := caddy.Load([]byte(without), true); err != nil {
+		t.Fatal(err)
+	}
+	got := callHandler(old, req)
+	if got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") == "" || got.Header().Get("Sesame-Reference") == "" {
+		t.Errorf("after the removal: %d %v", got.Code, got.Header())
+	}
+	public := b.page(s.at("notes", "/public/x"))
+	public.AddCookie(req.Cookies()[0])
+	if got := callHandler(old, public); got.Code != http.StatusServiceUnavailable {
+		t.Errorf("a public path after the removal: %d", got.Code)
+	}
+}
+
+// callHandler runs one handler over a copy of a request, before an application
+// that answers 200.
+func callHandler(h *Handler, req *http.Request) *httptest.ResponseRecorder {
+	req = req.Clone(context.Background())
+	req.RequestURI, req.Host = req.URL.RequestURI(), req.URL.Host
+	w := httptest.NewRecorder()
+	req = caddyhttp.PrepareRequest(req, caddy.NewReplacer(), w, new(caddyhttp.Server))
+	err := h.ServeHTTP(w, req, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}))
+	if err != nil {
+		w.Code = 599
+	}
+	return w
+}
+
+// newApp is a configuration outside of Caddy, not yet started.
+func newApp(t *testing.T, dir, secret string) *App {
+	t.Helper()
+	a := &App{Portal: "https://a.test", Store: &Store{Badger: dir}, SecretFile: secret, log: slog.New(slog.DiscardHandler)}
+	var err error
+	if a.settings, err = a.check(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Cleanup(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+func places(t *testing.T) (dir, secret string) {
+	root := t.TempDir()
+	return filepath.Join(root, "store"), filepath.Join(root, "secret")
+}
+
+// TestOneReference: however many requests come before the start, and however
+// often Cleanup runs, a configuration holds one reference and returns one.
+func TestOneReference(t *testing.T) {
+	dir, secret := places(t)
+	first, second := newApp(t, dir, secret), newApp(t, dir, secret)
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			if _, err := first.gate(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if got := references(dir); got != 2 {
+		t.Errorf("two configurations hold %d references", got)
+	}
+	for range 3 {
+		if err := second.Cleanup(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := references(dir); got != 1 {
+		t.Errorf("three Cleanups of one of them left %d references", got)
+	}
+	if err := second.Start(); err != nil {
+		t.Errorf("an ended configuration that had its gate: %v", err)
+	}
+	late := newApp(t, dir, secret)
+	if err := late.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := late.gate(); err != errOver {
+		t.Errorf("an ended configuration opened the store: %v", err)
+	}
+	if got := references(dir); got != 1 {
+		t.Errorf("%d references in the end", got)
+	}
+}
+
+// Reloads that overlap leave one holder, whatever the order.
+func TestReferencesUnderConcurrency(t *testing.T) {
+	dir, secret := places(t)
+	keep := newApp(t, dir, secret)
+	if err := keep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 16 {
+		a := newApp(t, dir, secret)
+		wg.Go(func() {
+			if err := a.Start(); err != nil {
+				t.Error(err)
+			}
+			if err := a.Cleanup(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := references(dir); got != 1 {
+		t.Errorf("%d references", got)
+	}
+	if g, err := keep.gate(); err != nil || g.Health(context.Background()) != nil {
+		t.Errorf("the store was closed under its holder: %v", err)
+	}
+}
+
+func TestADirectoryHasOneName(t *testing.T) {
+	dir, secret := places(t)
+	a := newApp(t, dir, secret)
+	if err := a.Start(); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Dir(dir), link); err != nil {
+		t.Fatal(err)
+	}
+	b := newApp(t, filepath.Join(link, "store"), secret)
+	if err := b.Start(); err != nil {
+		t.Errorf("through a symbolic link: %v", err)
+	}
+	if got := references(dir); got != 2 {
+		t.Errorf("%d references under one name", got)
+	}
+}
+
+// refusedStart asserts that a configuration does not start, and why.
+func refusedStart(t *testing.T, a *App, want ...string) {
+	t.Helper()
+	err := a.Start()
+	if err == nil {
+		t.Fatal("it started")
+	}
+	for _, w := range want {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("the error does not say %q: %v", w, err)
+		}
+	}
+	if got := references(a.where.dir); a.life.held != "" || got > 1 {
+		t.Errorf("a failed start holds %q, %d references", a.life.held, got)
+	}
+}
+
+func TestOtherOptionsForOneDirectory(t *testing.T) {
+	dir, secret := places(t)
+	if err := newApp(t, dir, secret).Start(); err != nil {
+		t.Fatal(err)
+	}
+	refusedStart(t, newApp(t, dir, secret+"2"), "another secret_file")
+	if got := references(dir); got != 1 {
+		t.Errorf("%d references", got)
+	}
+	if _, err := os.Stat(secret + "2"); err == nil {
+		t.Error("the refused configuration made a secret file")
+	}
+}
+
+func TestDirectoryOfAnotherServer(t *testing.T) {
+	dir, secret := places(t)
+	other, err := badgerstore.Open(dir, badgerstore.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := makeSecrets(secret); err != nil {
+		t.Fatal(err)
+	}
+	refusedStart(t, newApp(t, dir, secret), "another server already uses the store in "+dir)
+	if got := references(dir); got != 0 {
+		t.Errorf("%d references", got)
+	}
+}
+
+func TestSecretFile(t *testing.T) {
+	dir, secret := places(t)
+	first := newApp(t, dir, secret)
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(secret)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("the secret file was made as %v, %v", info, err)
+	}
+	content, err := os.ReadFile(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	write := func(content []byte, mode os.FileMode) {
+		t.Helper()
+		if err := os.WriteFile(secret, content, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(secret, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, mode := range []os.FileMode{0o640, 0o604, 0o660, 0o644, 0o620, 0o601} {
+		write(content, mode)
+		refusedStart(t, newApp(t, dir, secret), "can be read by others", "chmod 600")
+	}
+	write(content[:len(content)/2], 0o600)
+	refusedStart(t, newApp(t, dir, secret), "restore it")
+	write(nil, 0o600)
+	refusedStart(t, newApp(t, dir, secret), "restore it")
+	others, err := authcore.NewSecrets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := others.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(foreign, 0o600)
+	refusedStart(t, newApp(t, dir, secret), "sealed under another secret file")
+	if err := os.Remove(secret); err != nil {
+		t.Fatal(err)
+	}
+	refusedStart(t, newApp(t, dir, secret), "exists but its secret file "+secret+" is missing", "restore the file")
+	if _, err := os.Stat(secret); err == nil {
+		t.Error("a fresh secret file was made for an old store")
+	}
+	if err := os.Mkdir(secret, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	refusedStart(t, newApp(t, dir, secret), "no regular file")
+	if err := os.Remove(secret); err != nil {
+		t.Fatal(err)
+	}
+	write(content, 0o600)
+	if err := newApp(t, dir, secret).Start(); err != nil {
+		t.Errorf("with the right secret file again: %v", err)
+	}
+}
+
+// TestRotation changes the secrets under a running server: a reload takes the new
+// ones, what was made under the old ones goes on, and a file that does not fit is
+// refused without a break.
+func TestRotation(t *testing.T) {
+	s := startGate(t, "", "")
+	b := s.loggedIn("edupont")
+	path := filepath.Join(s.dir, "secret")
+	content, secrets, err := loadSecrets(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := func(after string) {
+		t.Helper()
+		if a := b.open(s.at("notes", "/x")); a.body != "ok" {
+			t.Fatalf("after %s: %s at %s", after, a.Status, a.url())
+		}
+	}
+	replace := func(x *authcore.Secrets) {
+		t.Helper()
+		text, err := x.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rotated, err := secrets.Rotated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace(rotated)
+	if err := caddy.Load(s.config, true); err != nil {
+		t.Fatal(err)
+	}
+	served("the rotation")
+	s.loggedIn("later")
+
+	foreign, err := authcore.NewSecrets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace(foreign)
+	if err := caddy.Load(s.config, true); err == nil || !strings.Contains(err.Error(), "does not fit the store") {
+		t.Errorf("a foreign secret file: %v", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Load(s.config, true); err == nil {
+		t.Error("a reload without the secret file")
+	}
+	served("refused secret files")
+	if got := references(s.storeDir()); got != 1 {
+		t.Errorf("%d references", got)
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// By default everything is in Caddy's data directory, the secret beside the
+// store and not in it.
+func TestDefaultPlace(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_DATA_HOME", dir)
+	got, err := (&App{}).place()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (place{filepath.Join(dir, "caddy", "sesame"), filepath.Join(dir, "caddy", "sesame.secret")}); got != want {
+		t.Errorf("the default place is %+v, want %+v", got, want)
+	}
+}
