@@ -19,7 +19,7 @@ const maxIdentifier = 64
 // white space goes, upper case becomes lower case. Errors: ErrIdentifierMissing,
 // ErrIdentifierIsPasscode, ErrIdentifierShape.
 func ParseIdentifier(typed string) (Identifier, error) {
-	s := strings.ToLower(strings.TrimSpace(typed))
+	s := strings.TrimSpace(typed)
 	switch {
 	case s == "":
 		return "", ErrIdentifierMissing
@@ -28,7 +28,7 @@ func ParseIdentifier(typed string) (Identifier, error) {
 	case len(s) > maxIdentifier || !identifierShape(s):
 		return "", ErrIdentifierShape
 	}
-	return Identifier(s), nil
+	return Identifier(strings.ToLower(s)), nil
 }
 
 // looksLikePasscode reports whether s is six digits or more, spaced or not: no
@@ -47,15 +47,20 @@ func looksLikePasscode(s string) bool {
 	return digits >= minCode
 }
 
+// identifierShape looks at s before its case is changed: letters of other scripts
+// there are that become ASCII by it, as the Kelvin sign becomes k.
 func identifierShape(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		alnum := 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
-		if !alnum && (i == 0 || !strings.ContainsRune("._@-", rune(c))) {
+		if !alphanumeric(c) && (i == 0 || !strings.ContainsRune("._@-", rune(c))) {
 			return false
 		}
 	}
 	return true
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // Serial is a key's number as printed on its back ("N° de la clé"), in canonical
@@ -67,16 +72,16 @@ const maxSerial = 40
 
 // ParseSerial brings a serial number into canonical form. Error: ErrSerialShape.
 func ParseSerial(typed string) (Serial, error) {
-	s := strings.ToUpper(strings.TrimSpace(typed))
+	s := strings.TrimSpace(typed)
 	if s == "" || len(s) > maxSerial || s[0] == '-' {
 		return "", fmt.Errorf("%w: %d characters", ErrSerialShape, len(s))
 	}
 	for i := range len(s) {
-		if c := s[i]; !('A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-') {
+		if c := s[i]; !alphanumeric(c) && c != '-' {
 			return "", ErrSerialShape
 		}
 	}
-	return Serial(s), nil
+	return Serial(strings.ToUpper(s)), nil
 }
 
 // Tail returns the last four characters, enough for a holder to recognise the
