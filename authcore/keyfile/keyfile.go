@@ -18,6 +18,16 @@
 // All or nothing is for the caller to decide, and takes two passes: one that
 // only looks for errors, and one that imports.
 //
+// The formats are those of [Format]: CSV in several variants, otpauth URIs, the
+// XML of SafeNet, of RSA SecurID (.sdtid), and PSKC (RFC 6030). XML is read
+// without document type or entities, bounded in size, depth and width.
+//
+// # Secrets of a file
+//
+// A file that is encrypted makes Read ask for the one secret that it needs, once
+// and only then, through [Options]. What a MAC in the file does not prove is not
+// read: such a file is refused as a whole.
+//
 // # What is never shown
 //
 // No error shows a seed, a password or a PIN, nor a field that may hold one

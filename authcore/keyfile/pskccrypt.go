@@ -9,6 +9,7 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -25,6 +26,24 @@ const (
 // minMACKey is the shortest key of a MAC, in bytes. Nothing proves that key
 // itself, so that one that anybody can guess must not come out of it.
 const minMACKey = 16
+
+// ParsePreSharedKey reads an AES key of 16, 24 or 32 bytes as people are given
+// one: in hexadecimal digits, white space between them. Its error shows nothing
+// of the key.
+func ParsePreSharedKey(text string) ([]byte, error) {
+	key, err := hex.DecodeString(strings.Join(strings.Fields(text), ""))
+	if err != nil {
+		return nil, errors.New("a pre-shared key is written in hexadecimal digits, an even number of them")
+	}
+	return key, checkKey(key)
+}
+
+func checkKey(key []byte) error {
+	if n := len(key); n != 16 && n != 24 && n != 32 {
+		return fmt.Errorf("the pre-shared key has %d bytes: an AES key has 16, 24 or 32", n)
+	}
+	return nil
+}
 
 // pskcCrypt opens the encrypted values of one container. Its first error stays:
 // what cannot be proved refuses the file.
@@ -166,10 +185,7 @@ func (c *pskcCrypt) encryptionKey() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := len(key); n != 16 && n != 24 && n != 32 {
-		return nil, fmt.Errorf("the pre-shared key has %d bytes: an AES key has 16, 24 or 32", n)
-	}
-	return key, nil
+	return key, checkKey(key)
 }
 
 // derive derives the key from the password: PBKDF2 as PKCS #5 has it, RFC 6030

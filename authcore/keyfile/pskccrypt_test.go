@@ -4,105 +4,15 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hmac"
-	"crypto/pbkdf2"
-	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"hash"
 	"io"
 	"strings"
 	"testing"
 
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
-
-const (
-	xenc     = "http://www.w3.org/2001/04/xmlenc#"
-	hmacSHA1 = "http://www.w3.org/2000/09/xmldsig#hmac-sha1"
-)
-
-// sealed writes encrypted containers, as a supplier does.
-type sealed struct {
-	key       []byte
-	about     string // in EncryptionKey
-	cipher    string // aes128-cbc
-	mac       string // its Algorithm, "" for no MACMethod
-	hash      func() hash.Hash
-	macKey    []byte // nil for none
-	macPlain  bool   // over what was encrypted
-	noValue   bool   // without a ValueMAC
-	seed      []byte
-	algorithm string
-	more      string // more data items
-}
-
-func aes128() sealed {
-	return sealed{key: []byte("0123456789abcdef"), cipher: "aes128-cbc", mac: hmacSHA1, hash: sha1.New,
-		macKey: []byte("a key for the MACs.."), seed: []byte("12345678901234567890"), algorithm: "hotp"}
-}
-
-func (s sealed) options() Options {
-	return Options{PreSharedKey: func() ([]byte, error) { return s.key, nil }}
-}
-
-// encrypt gives a ciphertext in CBC mode with the padding of XML Encryption.
-func (s sealed) encrypt(plain []byte) []byte {
-	pad := aes.BlockSize - len(plain)%aes.BlockSize
-	padded := append(bytes.Clone(plain), bytes.Repeat([]byte{0xff}, pad)...)
-	padded[len(padded)-1] = byte(pad)
-	out := append([]byte("an initial value"), padded...)
-	cipher.NewCBCEncrypter(must(aes.NewCipher(s.key)), out[:aes.BlockSize]).CryptBlocks(out[aes.BlockSize:], padded)
-	return out
-}
-
-func (s sealed) box(name string, text []byte) string {
-	return fmt.Sprintf(`<%s><xenc:EncryptionMethod Algorithm="%s%s"/><xenc:CipherData><xenc:CipherValue>%s</xenc:CipherValue></xenc:CipherData></%s>`,
-		name, xenc, s.cipher, base64.StdEncoding.EncodeToString(text), name)
-}
-
-// value gives a data item, encrypted.
-func (s sealed) value(plain []byte) string {
-	text := s.encrypt(plain)
-	out := s.box("EncryptedValue", text)
-	if s.mac == "" || s.noValue {
-		return out
-	}
-	key, over := s.macKey, text
-	if key == nil {
-		key = s.key
-	}
-	if s.macPlain {
-		over = plain
-	}
-	mac := hmac.New(s.hash, key)
-	mac.Write(over)
-	return out + "<ValueMAC>" + base64.StdEncoding.EncodeToString(mac.Sum(nil)) + "</ValueMAC>"
-}
-
-func (s sealed) head() string {
-	macMethod := ""
-	switch {
-	case s.mac != "" && s.macKey != nil:
-		macMethod = `<MACMethod Algorithm="` + s.mac + `">` + s.box("MACKey", s.encrypt(s.macKey)) + "</MACMethod>\n"
-	case s.mac != "":
-		macMethod = `<MACMethod Algorithm="` + s.mac + `"/>` + "\n"
-	}
-	return `<KeyContainer Version="1.0" xmlns="urn:ietf:params:xml:ns:keyprov:pskc" xmlns:xenc="` + xenc + `">` + "\n" +
-		"<EncryptionKey>" + s.about + "</EncryptionKey>\n" + macMethod
-}
-
-func (s sealed) keyPackage(serial string) string {
-	return fmt.Sprintf("<KeyPackage><DeviceInfo><SerialNo>%s</SerialNo></DeviceInfo><Key Algorithm=\"urn:ietf:params:xml:ns:keyprov:pskc:%s\"><Data><Secret>%s</Secret>%s</Data></Key></KeyPackage>\n",
-		serial, s.algorithm, s.value(s.seed), s.more)
-}
-
-func (s sealed) String() string {
-	return s.head() + s.keyPackage("FT1") + s.keyPackage("FT2") + "</KeyContainer>"
-}
 
 func TestPSKCEncryption(t *testing.T) {
 	const more = "http://www.w3.org/2001/04/xmldsig-more#"
@@ -321,98 +231,22 @@ func TestPSKCKeyWrap(t *testing.T) {
 	}
 }
 
-const xenc11 = "http://www.w3.org/2009/xmlenc11#"
-
-// derived gives a container with a password, of which parts are others.
-func derived(t testing.TB, password string, prf func() hash.Hash, changes ...string) string {
-	t.Helper()
-	s := aes128()
-	s.key = must(pbkdf2.Key(prf, password, []byte("salt salt"), 4096, 16))
-	s.about = strings.NewReplacer(changes...).Replace(`<DerivedKey xmlns="` + xenc11 + `"><KeyDerivationMethod Algorithm="http://www.rsasecurity.com/rsalabs/pkcs/schemas/pkcs-5v2-0#pbkdf2">` +
-		`<PBKDF2-params><Salt><Specified>c2FsdCBzYWx0</Specified></Salt><IterationCount>4096</IterationCount><KeyLength>16</KeyLength><PRF/></PBKDF2-params></KeyDerivationMethod></DerivedKey>`)
-	return s.String()
-}
-
-func TestPSKCPasswords(t *testing.T) {
-	for name, text := range map[string]string{
-		"RFC 6030":       derived(t, "été", sha1.New),
-		"no length":      derived(t, "été", sha1.New, "<KeyLength>16</KeyLength>", ""),
-		"no PRF":         derived(t, "été", sha1.New, "<PRF/>", ""),
-		"PRF named":      derived(t, "été", sha1.New, "<PRF/>", `<PRF Algorithm="`+hmacSHA1+`"/>`),
-		"SHA-256":        derived(t, "été", sha256.New, "<PRF/>", `<PRF Algorithm="http://www.w3.org/2001/04/xmldsig-more#hmac-sha256"/>`),
-		"XML Encryption": derived(t, "été", sha1.New, "http://www.rsasecurity.com/rsalabs/pkcs/schemas/pkcs-5v2-0#pbkdf2", xenc11+"pbkdf2"),
-		"white space":    derived(t, "été", sha1.New, "4096", "\n4096 "),
+func TestParsePreSharedKey(t *testing.T) {
+	for text, want := range map[string]string{
+		"12345678901234567890123456789012":                                 "12345678901234567890123456789012",
+		" 1234 5678 90AB cdef\n12345678 90abcdef\n":                        "1234567890abcdef1234567890abcdef",
+		"123456789012345678901234567890121234567890123456":                 "123456789012345678901234567890121234567890123456",
+		"1234567890123456789012345678901212345678901234567890123456789012": "1234567890123456789012345678901212345678901234567890123456789012",
 	} {
-		asked := 0
-		out := readText(t, text, Options{Password: func() ([]byte, error) { asked++; return []byte("été"), nil }})
-		if len(out.records) != 2 || out.err != nil || asked != 1 {
-			t.Errorf("%s: asked %d times, got %+v", name, asked, out)
-		}
-		for _, wrong := range []string{"", "ete", "été "} {
-			if out := readText(t, text, Options{Password: password(wrong)}); !errors.Is(out.err, ErrPassword) || len(out.records) != 0 {
-				t.Errorf("%s, password %q: got %+v", name, wrong, out)
-			}
+		if key, err := ParsePreSharedKey(text); err != nil || hex.EncodeToString(key) != want {
+			t.Errorf("%q: got %x, error %v", text, key, err)
 		}
 	}
-}
-
-func TestPSKCDerivationRefused(t *testing.T) {
-	for name, tt := range map[string]struct{ from, to, want string }{
-		"rounds":       {"4096", "1000000000", "iteration count"},
-		"cap":          {"4096", "10000001", "iteration count"},
-		"overflow":     {"4096", "99999999999999999999", "iteration count"},
-		"no rounds":    {"4096", "0", "iteration count"},
-		"negative":     {"4096", "-1", "iteration count"},
-		"missing":      {"4096", "", "iteration count"},
-		"length":       {"<KeyLength>16", "<KeyLength>2147483648", "length of the derived key"},
-		"length 20":    {"<KeyLength>16", "<KeyLength>20", "length of the derived key"},
-		"salt":         {"c2FsdCBzYWx0", "", "salt"},
-		"salt, base64": {"c2FsdCBzYWx0", "c2FsdCBzYWx", "salt"},
-		"salt, long":   {"c2FsdCBzYWx0", strings.Repeat("AAAA", 400), "salt"},
-		"PRF":          {"<PRF/>", `<PRF Algorithm="x#hmac-md5"/>`, "MAC of the file is of a kind"},
-		"method":       {"#pbkdf2", "#ConcatKDF", "another way than PBKDF2"},
-		"no method":    {"KeyDerivationMethod", "X", "another way than PBKDF2"},
-	} {
-		asked := false
-		o := Options{Password: func() ([]byte, error) { asked = true; return nil, nil }}
-		out := readText(t, derived(t, "x", sha1.New, tt.from, tt.to), o)
-		if out.err == nil || !strings.Contains(out.err.Error(), tt.want) || !strings.HasPrefix(out.err.Error(), "line ") || asked {
-			t.Errorf("%s: asked %v, got %+v, want %s", name, asked, out, tt.want)
+	for _, text := range []string{"", "qwerty", "123456789012345678901234567890121", "1234567890123456789012345678901234"} {
+		if _, err := ParsePreSharedKey(text); err == nil || text != "" && strings.Contains(err.Error(), text) {
+			t.Errorf("%q: got %v", text, err)
 		}
 	}
-	if out := readText(t, derived(t, "x", sha1.New), Options{}); !errors.Is(out.err, ErrPasswordWanted) {
-		t.Errorf("no password: got %+v", out)
-	}
-	if out := readText(t, derived(t, "x", sha1.New), Options{Password: func() ([]byte, error) { return nil, io.ErrClosedPipe }}); !errors.Is(out.err, io.ErrClosedPipe) {
-		t.Errorf("the asker's error: got %+v", out)
-	}
-}
-
-func pskcPackages(s sealed, keys int) io.Reader {
-	return io.MultiReader(strings.NewReader(s.head()), &generated{keys: keys, entry: func(w io.Writer, i int) {
-		io.WriteString(w, s.keyPackage(fmt.Sprintf("26002157%06d", i)))
-	}}, strings.NewReader("</KeyContainer>"))
-}
-
-func TestMemoryIsFlatForXML(t *testing.T) {
-	const keys, bound = 5000, 8 << 20
-	s := aes128()
-	read, most := peak(t, pskcPackages(s, keys), s.options())
-	if read != keys || most > bound {
-		t.Errorf("%d keys took %d KiB, want %d keys in %d", read, most>>10, keys, bound>>10)
-	}
-	t.Logf("%d keys took at most %d KiB", read, most>>10)
-}
-
-func BenchmarkReadPSKC(b *testing.B) {
-	s := aes128()
-	b.Run("encrypted-100k", func(b *testing.B) {
-		for b.Loop() {
-			if keys, _ := peak(b, pskcPackages(s, 100_000), s.options()); keys != 100_000 {
-				b.Fatal(keys)
-			}
-		}
-	})
 }
 
 func FuzzPSKC(f *testing.F) {

@@ -280,5 +280,9 @@ func FuzzRead(f *testing.F) {
 	} {
 		f.Add(text)
 	}
+	for _, name := range []string{"b1.sdtid", "rfc6030-figure5.pskc", "rfc6030-figure10.pskc"} {
+		f.Add(testdata(f, name))
+	}
+	f.Add(safeNet(fmt.Sprintf(safeNetToken, "FT1", rfcSeed, "1")))
 	f.Fuzz(func(t *testing.T, text string) { checkRead(t, text, Options{}) })
 }
