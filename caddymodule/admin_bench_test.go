@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -25,9 +26,14 @@ type cast struct {
 	t     testing.TB
 	gate  *authcore.Gate
 	clock time.Time
+	agent string // the browser's name
 }
 
 var castActor = authcore.Actor{Name: "the test"}
+
+func (c *cast) from() authcore.Source {
+	return authcore.Source{Address: netip.AddrFrom4([4]byte{192, 0, 2, 7}), Agent: cmp.Or(c.agent, "Mozilla/5.0")}
+}
 
 func (c *cast) now() time.Time { return c.clock }
 
@@ -75,10 +81,19 @@ func (c *cast) passcode(serial, pin string) authcore.Passcode {
 // login posts one PASSCODE.
 func (c *cast) login(id, serial, pin string) authcore.Reply {
 	c.t.Helper()
-	from := authcore.Source{Agent: "Mozilla/5.0"}
-	r, err := c.gate.Answer(c.t.Context(), c.gate.Begin(""), authcore.PasscodeAnswer{Identifier: authcore.Identifier(id), Passcode: c.passcode(serial, pin)}, from)
+	r, err := c.gate.Answer(c.t.Context(), c.gate.Begin(""), authcore.PasscodeAnswer{Identifier: authcore.Identifier(id), Passcode: c.passcode(serial, pin)}, c.from())
 	c.must(err)
 	return r
+}
+
+// blind posts a PASSCODE that holds no code of any key.
+func (c *cast) blind(id string) error {
+	p, err := authcore.ParsePasscode("000000000000")
+	if err != nil {
+		return err
+	}
+	_, err = c.gate.Answer(c.t.Context(), c.gate.Begin(""), authcore.PasscodeAnswer{Identifier: authcore.Identifier(id), Passcode: p}, c.from())
+	return err
 }
 
 // firstLogin defines the PIN and leaves a session open.
@@ -88,7 +103,7 @@ func (c *cast) firstLogin(id, serial, pin string) authcore.Token {
 	c.must(err)
 	r := c.login(id, serial, "")
 	for _, answer := range []authcore.Answer{authcore.NewPINAnswer{PIN: p, Again: p}, authcore.NewPasscodeAnswer{Passcode: c.passcode(serial, pin)}} {
-		r, err = c.gate.Answer(c.t.Context(), r.Challenge, answer, authcore.Source{Agent: "Mozilla/5.0"})
+		r, err = c.gate.Answer(c.t.Context(), r.Challenge, answer, c.from())
 		c.must(err)
 	}
 	if r.Outcome != authcore.Granted {

@@ -67,7 +67,7 @@ func importKeys(c *adminCall) (any, error) {
 		return nil, err
 	}
 	b := &importBatch{adminCall: c, report: importReport{DryRun: dryRun, Problems: []importProblem{}}}
-	if err := b.read(o); err != nil {
+	if err := b.read(o, maxImport); err != nil {
 		return nil, err
 	}
 	if !dryRun && (partial || b.report.Refused == 0) {
@@ -114,17 +114,20 @@ type importBatch struct {
 	report importReport
 }
 
-// read reads the file and checks each key, against the others and against the
-// store. The admin endpoint allows ten seconds for a body, too few for a large
+// read reads a file of at most limit bytes and checks each key, against the
+// others and against the store. The admin endpoint allows ten seconds for a body, too few for a large
 // file that comes from a person's own machine.
-func (b *importBatch) read(o keyfile.Options) error {
+func (b *importBatch) read(o keyfile.Options, limit int64) error {
 	t, _, err := mime.ParseMediaType(b.Header.Get("Content-Type"))
 	if err != nil || t != "text/csv" && t != "application/octet-stream" {
 		return adminRefusal(http.StatusUnsupportedMediaType, "the body is the supplier's file as it is, with the header Content-Type: text/csv or application/octet-stream")
 	}
+	if b.ContentLength > limit {
+		return fileRefusal(keyfile.ErrTooLarge)
+	}
 	_ = http.NewResponseController(b.w).SetReadDeadline(time.Now().Add(importTime)) // at worst the ten seconds stay
 	seeds := make(map[string]int)
-	for rec, err := range keyfile.Read(http.MaxBytesReader(b.w, b.Body, maxImport), o) {
+	for rec, err := range keyfile.Read(http.MaxBytesReader(b.w, b.Body, limit), o) {
 		if problem, ok := errors.AsType[*keyfile.Problem](err); ok {
 			b.report.add(problem.Line, problem.Serial, problem.Err)
 			continue

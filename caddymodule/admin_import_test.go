@@ -1,9 +1,9 @@
 package caddymodule
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/keyfile"
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
@@ -180,7 +182,6 @@ func TestAdminImportRefusesFiles(t *testing.T) {
 		{"empty", "", strings.NewReader(""), 422, "nothing was imported: "},
 		{"no key", "", strings.NewReader("# nothing\n"), 422, "nothing was imported: there is no key in the file"},
 		{"no such period", "?period=45", strings.NewReader(csvLine("FT1")), 422, "30 or 60 seconds"},
-		{"too large", "", io.LimitReader(comments{}, maxImport+1), 413, "at most 64 MiB"},
 		{"broken off", "", io.MultiReader(strings.NewReader(csvLine("FT1")), brokenReader{}), 400, "did not arrive whole"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -199,12 +200,32 @@ func TestAdminImportRefusesFiles(t *testing.T) {
 	}
 }
 
-// comments is a file of comments without an end.
-type comments struct{}
-
-func (comments) Read(p []byte) (int, error) {
-	line := []byte("#" + strings.Repeat(" ", 510) + "\n")
-	return copy(p, bytes.Repeat(line, len(p)/len(line)+1)), nil
+// A file that is too large is refused: at once where its size is told, else when
+// the bound is reached.
+func TestAdminImportOfALargeFile(t *testing.T) {
+	const limit = 1000
+	file := csvLine("FT1") + strings.Repeat("# a comment\n", limit/10)
+	for _, told := range []int64{int64(len(file)), -1} {
+		body := strings.NewReader(file)
+		r, err := http.NewRequest(http.MethodPost, "http://localhost/sesame/keys/import", io.MultiReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ContentLength = told
+		r.Header.Set("Content-Type", "text/csv")
+		b := newAdminBench(t)
+		batch := &importBatch{adminCall: &adminCall{Request: r, w: &adminAnswer{header: make(http.Header)}, gate: b.gate}}
+		refusal, ok := errors.AsType[caddy.APIError](batch.read(keyfile.Options{}, limit))
+		if !ok || refusal.HTTPStatus != http.StatusRequestEntityTooLarge || !strings.Contains(refusal.Error(), "at most 64 MiB") {
+			t.Errorf("with a length of %d told: %v", told, refusal)
+		}
+		if told > 0 && body.Len() < len(file) {
+			t.Error("a file that is known to be too large was read all the same")
+		}
+		if told < 0 && body.Len() == len(file) {
+			t.Error("the file was not read at all")
+		}
+	}
 }
 
 // brokenReader is a connection that breaks off.

@@ -1,8 +1,10 @@
 package caddymodule
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -10,9 +12,10 @@ import (
 )
 
 // sessionView is what the API shows of a session. Its ID names it and opens
-// nothing.
+// nothing; it is in hexadecimal here, since a base64url one may begin with a
+// hyphen, which no command line takes for a name.
 type sessionView struct {
-	ID      authcore.SessionID  `json:"id"`
+	ID      string              `json:"id"`
 	Holder  authcore.Identifier `json:"holder"`
 	Serial  authcore.Serial     `json:"serial,omitempty"`
 	Method  string              `json:"method"`
@@ -44,7 +47,7 @@ func listSessions(c *adminCall) (any, error) {
 	list := sessionList{Sessions: make([]sessionView, 0, len(alive))}
 	for _, s := range alive {
 		list.Sessions = append(list.Sessions, sessionView{
-			ID: s.ID, Holder: s.Holder, Serial: s.Serial, Method: s.Method,
+			ID: viewSessionID(s.ID), Holder: s.Holder, Serial: s.Serial, Method: s.Method,
 			Began: s.Began, Seen: s.Seen, Idle: s.Idle, End: s.End, Address: s.Address, Agent: s.Agent,
 		})
 	}
@@ -55,15 +58,25 @@ func endSession(c *adminCall) (any, error) {
 	if err := c.noBody(); err != nil {
 		return nil, err
 	}
-	id := authcore.SessionID(c.PathValue("id"))
-	if !sessionForm.MatchString(string(id)) {
-		return nil, noSuch("session", id, authcore.ErrNotFound)
+	text := c.PathValue("id")
+	id, ok := readSessionID(text)
+	if !ok {
+		return nil, noSuch("session", text, authcore.ErrNotFound)
 	}
-	return nil, noSuch("session", id, c.gate.EndSession(c.Context(), c.by, id))
+	return nil, noSuch("session", text, c.gate.EndSession(c.Context(), c.by, id))
 }
 
-// sessionForm is what the name of a session looks like: a SHA-256 in base64url.
-var sessionForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+// viewSessionID gives a session's name, a SHA-256, in hexadecimal.
+func viewSessionID(id authcore.SessionID) string {
+	sum, _ := base64.RawURLEncoding.DecodeString(string(id)) // what authcore encoded
+	return hex.EncodeToString(sum)
+}
+
+// readSessionID is the inverse of viewSessionID.
+func readSessionID(text string) (authcore.SessionID, bool) {
+	sum, err := hex.DecodeString(text)
+	return authcore.SessionID(base64.RawURLEncoding.EncodeToString(sum)), err == nil && len(sum) == sha256.Size
+}
 
 // eventList is the answer to GET /sesame/audit.
 type eventList struct {

@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -15,18 +14,17 @@ import (
 )
 
 func sessionCommands() []*cobra.Command {
-	end := newCommand("end ID", "Ends a session, on the portal and in every application", cobra.ExactArgs(1), func(c *client, args []string) error {
-		if !sessionForm.MatchString(args[0]) {
-			return errors.New("this is not the ID of a session: `sesame session list` shows them")
-		}
-		return ask(c, question{method: http.MethodDelete, path: "/sesame/sessions/" + args[0]}, func(struct{}) {
-			c.say("the session has ended")
-		})
-	})
-	end.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return fmt.Errorf("%w; an ID that begins with a hyphen stands behind two: sesame session end -- ID", err)
-	})
-	return []*cobra.Command{sessionListCommand(), end}
+	return []*cobra.Command{
+		sessionListCommand(),
+		newCommand("end ID", "Ends a session, on the portal and in every application", cobra.ExactArgs(1), func(c *client, args []string) error {
+			if _, ok := readSessionID(args[0]); !ok {
+				return errors.New("this is not the ID of a session: `sesame session list` shows them")
+			}
+			return ask(c, question{method: http.MethodDelete, path: "/sesame/sessions/" + args[0]}, func(struct{}) {
+				c.say("the session has ended")
+			})
+		}),
+	}
 }
 
 func sessionListCommand() *cobra.Command {
@@ -58,7 +56,7 @@ func (c *client) saySessions(list sessionList) {
 			end = s.Idle
 		}
 		rows = append(rows, []string{
-			string(s.ID), string(s.Holder), string(s.Serial), localTime(s.Began), localTime(s.Seen), localTime(end), s.Address, s.Agent,
+			s.ID, string(s.Holder), string(s.Serial), localTime(s.Began), localTime(s.Seen), localTime(end), s.Address, s.Agent,
 		})
 	}
 	c.table([]string{"ID", "HOLDER", "KEY", "BEGAN", "LAST SEEN", "ENDS UNUSED", "ADDRESS", "BROWSER"}, rows)
