@@ -62,7 +62,7 @@ func (p Policy) problem(pin, again PIN, serial Serial, code string) PINProblem {
 }
 
 // repeats reports a group of one to three digits said again to the end: 1111,
-// 121212, 123123, 12312.
+// 12121, 123123.
 func repeats(d string) bool {
 	for period := 1; period <= 3 && 2*period <= len(d); period++ {
 		if d[period:] == d[:len(d)-period] {
