@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
@@ -104,15 +106,31 @@ func TestNothingInTheFile(t *testing.T) {
 	}
 }
 
+// A caller that has heard enough hears no more, whatever the format.
 func TestTheCallerStops(t *testing.T) {
-	lines := strings.Repeat("FT1,xyz\n", 3)
-	rounds := 0
-	for range Read(strings.NewReader(lines), Options{}) {
-		rounds++
-		break
-	}
-	if rounds != 1 {
-		t.Errorf("%d rounds behind a break", rounds)
+	orphan := pinPackage("7", "MTIzNA==")
+	for name, text := range map[string]string{
+		"lines":   "FT1,xyz\nFT2," + rfcSeed + "\nFT3," + rfcSeed,
+		"SafeNet": safeNet(`<Token serial="FT1"/>`, `<Tokn/>`, `<Token serial="FT3"/>`),
+		"tokens":  testdata(t, "batch3.sdtid"),
+		"PSKC":    figure(t, 10),
+		"PINs":    pskcPlain("<KeyPackage>", orphan+orphan+"<KeyPackage><Key/></KeyPackage><KeyPackage>", "</KeyPackage>", "</KeyPackage>"+orphan+"<KeyPackage/>"+orphan),
+	} {
+		all := 0
+		for range Read(strings.NewReader(text), Options{}) {
+			all++
+		}
+		for stop := 1; stop <= all; stop++ {
+			rounds := 0
+			for range Read(strings.NewReader(text), Options{}) {
+				if rounds++; rounds == stop {
+					break
+				}
+			}
+			if rounds != stop || all < 3 {
+				t.Errorf("%s: %d of %d rounds, want %d", name, rounds, all, stop)
+			}
+		}
 	}
 }
 
@@ -157,12 +175,11 @@ func (s told) Len() int { return s.size }
 func TestAFileThatIsTooLarge(t *testing.T) {
 	const bytes, keys = 1 << 16, 100
 	for name, r := range map[string]io.Reader{
-		"keys for ever":       &endless{text: "FT1,xyz\n"},
-		"comments for ever":   &endless{text: "#" + strings.Repeat(" ", 4000) + "\n"},
-		"one line for ever":   &endless{text: strings.Repeat("A", 4096)},
-		"zero bytes for ever": &endless{text: strings.Repeat("\x00", 4096)},
-		"UTF-16 for ever":     &endless{text: strings.Repeat("A\x00", 4096)},
-		"a size told before":  told{failing{errors.New("was read")}, bytes + 1},
+		"keys for ever":        &endless{text: "FT1,xyz\n"},
+		"comments for ever":    &endless{text: "#" + strings.Repeat(" ", 4000) + "\n"},
+		"empty lines for ever": &endless{text: "\n"},
+		"UTF-16 for ever":      &endless{text: "\n\x00\n\x00"},
+		"a size told before":   told{failing{errors.New("was read")}, bytes + 1},
 	} {
 		var last error
 		rounds := 0
@@ -173,8 +190,31 @@ func TestAFileThatIsTooLarge(t *testing.T) {
 			t.Errorf("%s: got %v after %d rounds, want ErrTooLarge", name, last, rounds)
 		}
 	}
+	for name, text := range map[string]string{"letters": "A", "zero bytes": "\x00", "UTF-16": "A\x00"} {
+		out := readAll(t, Read(&endless{text: strings.Repeat(text, 4096)}, Options{}))
+		if out.err == nil || !strings.Contains(out.err.Error(), "line 1: the line is longer") {
+			t.Errorf("a line of %s for ever: got %v", name, out.err)
+		}
+	}
 	if out := readAll(t, Read(told{failing{errors.New("was read")}, MaxBytes + 1}, Options{})); !errors.Is(out.err, ErrTooLarge) {
 		t.Errorf("a size of more than MaxBytes: got %v, want ErrTooLarge", out.err)
+	}
+}
+
+// A file tells its size by Stat.
+func TestAFileTellsItsSize(t *testing.T) {
+	files := fstest.MapFS{"keys.csv": {Data: []byte("FT1," + rfcSeed)}, "directory": {Mode: fs.ModeDir}}
+	for name, want := range map[string]int64{"keys.csv": 44, "directory": 0} {
+		f, err := files.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := size(f); got != want {
+			t.Errorf("%s: got %d bytes, want %d", name, got, want)
+		}
+	}
+	if got := size(failing{}); got != 0 {
+		t.Errorf("a reader that tells no size: got %d", got)
 	}
 }
 

@@ -135,7 +135,7 @@ type lines struct {
 // no text is an error: the file is not what it was taken for.
 func (l *lines) next() (string, error) {
 	var buf []byte
-	long, some := false, false
+	some := false
 	for {
 		c, err := l.in.ReadByte()
 		if err == io.EOF && some {
@@ -152,16 +152,12 @@ func (l *lines) next() (string, error) {
 		if c == '\n' || c == '\r' {
 			break
 		}
-		if len(buf) < maxLine {
-			buf = append(buf, c)
-		} else {
-			long = true
+		if len(buf) == maxLine {
+			return "", fmt.Errorf("line %d: the line is longer than %d bytes: no key needs that much", l.number+1, maxLine)
 		}
+		buf = append(buf, c)
 	}
 	l.number++
-	if long {
-		return "", fmt.Errorf("line %d: the line is longer than %d bytes: no key needs that much", l.number, maxLine)
-	}
 	return l.text(buf)
 }
 
@@ -169,16 +165,21 @@ func (l *lines) next() (string, error) {
 // a French or other western Windows, and is read as Windows-1252: it can only
 // stand in a comment or a name, as seeds and serial numbers are ASCII.
 func (l *lines) text(buf []byte) (string, error) {
+	line := string(buf)
 	if !utf8.Valid(buf) {
-		decoded, err := charmap.Windows1252.NewDecoder().Bytes(buf)
-		if err != nil {
-			return "", fmt.Errorf("line %d: the line is neither UTF-8 nor Windows-1252 text", l.number)
-		}
-		buf = decoded
+		line = windows1252(buf)
 	}
-	line := strings.TrimSpace(string(buf))
+	line = strings.TrimSpace(line)
 	if strings.ContainsFunc(line, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
 		return "", fmt.Errorf("line %d: the line has a control character in it: this is not a text file, or it is damaged", l.number)
 	}
 	return line, nil
+}
+
+func windows1252(buf []byte) string {
+	var b strings.Builder
+	for _, c := range buf {
+		b.WriteRune(charmap.Windows1252.DecodeByte(c))
+	}
+	return b.String()
 }

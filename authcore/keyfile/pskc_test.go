@@ -176,7 +176,7 @@ func TestPSKCFields(t *testing.T) {
 			r.Expires = date(2031, 1, 1)
 		}},
 		{"usage", "</StartDate>", "</StartDate><KeyUsage>CR</KeyUsage><KeyUsage> OTP </KeyUsage>", Options{}, func(*Record) {}},
-		{"PIN policy", "</StartDate>", `</StartDate><PINPolicy MinLength="4" MaxLength="8" MaxFailedAttempts="5" PINEncoding="DECIMAL" PINUsageMode="Prepend"/>`, Options{}, func(r *Record) {
+		{"PIN policy", "</StartDate>", `</StartDate><PINPolicy xmlns:y="urn:y" MinLength="4" MaxLength="8" MaxFailedAttempts="5" PINEncoding="DECIMAL" PINUsageMode="Prepend"/>`, Options{}, func(r *Record) {
 			r.PIN = PINPolicy{Usage: PrependPIN, Min: 4, Max: 8, MaxFailures: 5}
 		}},
 		{"policy ignored", "</StartDate>", "</StartDate><NumberOfTransactions>3</NumberOfTransactions>", Options{IgnorePolicy: true}, func(*Record) {}},

@@ -204,8 +204,8 @@ func (c *pskcCrypt) derive(e *element) ([]byte, error) {
 	if err != nil || iterations < 1 || iterations > maxIterations {
 		return nil, fmt.Errorf("the iteration count of the key derivation is not a number from 1 to %d", maxIterations)
 	}
-	length := cmp.Or(params.value("KeyLength"), "16")
-	if length != "16" && length != "24" && length != "32" {
+	length, known := aesKeys[cmp.Or(params.value("KeyLength"), "16")]
+	if !known {
 		return nil, errors.New("the length of the derived key is none that AES has: 16, 24 or 32 bytes")
 	}
 	prf, err := pskcHMAC(cmp.Or(params.find("PRF").attr("Algorithm"), "#hmac-sha1"))
@@ -219,12 +219,11 @@ func (c *pskcCrypt) derive(e *element) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := strconv.Atoi(length)
-	if err != nil {
-		return nil, err
-	}
-	return pbkdf2.Key(prf, string(password), salt, iterations, n)
+	return pbkdf2.Key(prf, string(password), salt, iterations, length)
 }
+
+// aesKeys are the lengths of AES keys, in bytes, by their text.
+var aesKeys = map[string]int{"16": 16, "24": 24, "32": 32}
 
 // pskcHMAC gives the hash function of an HMAC by the last part of its name.
 func pskcHMAC(algorithm string) (func() hash.Hash, error) {

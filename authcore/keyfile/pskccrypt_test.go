@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -23,6 +24,8 @@ func TestPSKCEncryption(t *testing.T) {
 		"AES-256":           func(s *sealed) { s.key, s.cipher = []byte("0123456789abcdef0123456789abcdef"), "aes256-cbc" },
 		"HMAC-SHA256":       func(s *sealed) { s.mac, s.hash = more+"hmac-sha256", sha256.New },
 		"HMAC-SHA224":       func(s *sealed) { s.mac, s.hash = more+"hmac-sha224", sha256.New224 },
+		"HMAC-SHA384":       func(s *sealed) { s.mac, s.hash = more+"hmac-sha384", sha512.New384 },
+		"HMAC-SHA512":       func(s *sealed) { s.mac, s.hash = more+"hmac-sha512", sha512.New },
 		"SHA-1, wrong URI":  func(s *sealed) { s.mac = more + "hmac-sha1" },
 		"no MAC key":        func(s *sealed) { s.macKey = nil },
 		"MAC of plain text": func(s *sealed) { s.macPlain = true },
