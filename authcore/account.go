@@ -44,8 +44,11 @@ const (
 // become header lines, and lists become comma-separated values: control
 // characters are refused everywhere, commas in what is listed.
 func (a Account) Validate() error {
-	if _, err := ParseIdentifier(string(a.Identifier)); err != nil {
+	switch id, err := ParseIdentifier(string(a.Identifier)); {
+	case err != nil:
 		return fmt.Errorf("identifier: %w", err)
+	case id != a.Identifier:
+		return fmt.Errorf("the identifier %.64q is not in its canonical form, %s", a.Identifier, id)
 	}
 	for what, text := range map[string]string{"given name": a.GivenName, "surname": a.Surname, "e-mail address": a.Email} {
 		if err := plainText(text); err != nil {

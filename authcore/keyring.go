@@ -49,9 +49,12 @@ type NewKey struct {
 }
 
 // ImportKey puts a supplier's key in stock, where it opens nothing until it is
-// assigned. Errors: ErrExists, ErrSeedExists (both leave what is there as it is),
-// a sentence about the generator, the store's.
+// assigned. Errors: ErrSerialShape, ErrExists, ErrSeedExists (which leave what is
+// there as it is), a sentence about the generator, the store's.
 func (g *Gate) ImportKey(ctx context.Context, by Actor, n NewKey) error {
+	if serial, err := ParseSerial(string(n.Serial)); err != nil || serial != n.Serial {
+		return fmt.Errorf("key %.40q: %w", n.Serial, ErrSerialShape)
+	}
 	if err := n.Generator.Validate(); err != nil {
 		return err
 	}

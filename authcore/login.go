@@ -185,7 +185,7 @@ func (t *turn) read(w store.Writer) (scene, Challenge, error) {
 
 func (t *turn) readAccount(w store.Writer, who Identifier, s *scene) error {
 	account, err := read[accountRecord](t.newest, w, accountName(who))
-	if s.known = err == nil; errors.Is(err, store.ErrNotFound) {
+	if s.known = err == nil && who != nobody; errors.Is(err, store.ErrNotFound) {
 		account, err = read[accountRecord](t.newest, w, accountName(nobody))
 	}
 	if err != nil {
