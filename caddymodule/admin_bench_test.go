@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,10 +21,18 @@ import (
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
+// castT is what tests and scripts have in common.
+type castT interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Context() context.Context
+}
+
 // cast plays people's stories on a gate whose clock it moves, and reads the
 // codes of their keys as they would.
 type cast struct {
-	t     testing.TB
+	t     castT
 	gate  *authcore.Gate
 	clock time.Time
 	agent string // the browser's name
@@ -102,8 +111,14 @@ func (c *cast) firstLogin(id, serial, pin string) authcore.Token {
 	p, err := authcore.ParsePIN(pin)
 	c.must(err)
 	r := c.login(id, serial, "")
-	for _, answer := range []authcore.Answer{authcore.NewPINAnswer{PIN: p, Again: p}, authcore.NewPasscodeAnswer{Passcode: c.passcode(serial, pin)}} {
-		r, err = c.gate.Answer(c.t.Context(), r.Challenge, answer, c.from())
+	for _, answer := range []func() authcore.Answer{
+		func() authcore.Answer { return authcore.NewPINAnswer{PIN: p, Again: p} },
+		func() authcore.Answer { return authcore.NewPasscodeAnswer{Passcode: c.passcode(serial, pin)} },
+	} {
+		if r.Outcome != authcore.Asked {
+			c.t.Fatalf("at %s the first login of %s was %s (%s)", r.Challenge.Question, id, r.Outcome, r.Problem)
+		}
+		r, err = c.gate.Answer(c.t.Context(), r.Challenge, answer(), c.from())
 		c.must(err)
 	}
 	if r.Outcome != authcore.Granted {
@@ -116,6 +131,7 @@ func (c *cast) firstLogin(id, serial, pin string) authcore.Token {
 // network.
 type adminBench struct {
 	*cast
+	t     *testing.T
 	store store.Store
 	mux   *http.ServeMux
 }
@@ -129,7 +145,7 @@ func newAdminBench(t *testing.T) *adminBench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &adminBench{cast: &cast{t: t, clock: adminStart}, mux: http.NewServeMux()}
+	b := &adminBench{cast: &cast{t: t, clock: adminStart}, t: t, mux: http.NewServeMux()}
 	b.store = store.NewMemory(b.now)
 	b.open(b.store, secrets)
 	sites := castApplications(t)

@@ -1,10 +1,12 @@
 package caddymodule
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +46,9 @@ func listSessions(c *adminCall) (any, error) {
 		}
 	}
 	alive, err := c.gate.Sessions(c.Context(), of)
+	slices.SortFunc(alive, func(a, b authcore.Session) int {
+		return cmp.Or(a.Began.Compare(b.Began), strings.Compare(string(a.ID), string(b.ID)))
+	})
 	list := sessionList{Sessions: make([]sessionView, 0, len(alive))}
 	for _, s := range alive {
 		list.Sessions = append(list.Sessions, sessionView{

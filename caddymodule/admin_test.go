@@ -353,7 +353,7 @@ func TestAdminWithoutGate(t *testing.T) {
 	mux := http.NewServeMux()
 	m := adminAPI{}.CaddyModule().New()
 	serveAdmin(mux, *m.(*adminAPI))
-	b := &adminBench{cast: &cast{t: t}, mux: mux}
+	b := &adminBench{cast: &cast{t: t}, t: t, mux: mux}
 	a := b.ask(http.MethodGet, "/sesame/users", "")
 	if a.status != http.StatusServiceUnavailable || a.error() != "this server runs no gate: its configuration has no sesame block" {
 		t.Errorf("%d %s", a.status, &a.body)

@@ -158,7 +158,7 @@ func TestCommandRefusals(t *testing.T) {
 // Who cannot be reached, or is somebody else, is named with what to do about it.
 func TestCommandWithoutServer(t *testing.T) {
 	other := func(t *testing.T, h http.HandlerFunc) string {
-		b := &adminBench{cast: &cast{t: t}, mux: http.NewServeMux()}
+		b := &adminBench{cast: &cast{t: t}, t: t, mux: http.NewServeMux()}
 		b.mux.HandleFunc("/", h)
 		return b.listen()
 	}
