@@ -2,36 +2,232 @@ package ui_test
 
 import (
 	"context"
-	"os"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/sesame-gateway/sesame/ui"
 )
 
-// TestShoot
-func TestShoot(t *testing.T) {
+// watch notes in every page what its policy has refused.
+const watch = `
+	window.refused = [];
+	addEventListener("securitypolicyviolation", (e) => window.refused.push(e.violatedDirective + " " + e.blockedURI + " " + e.sample));
+	addEventListener("error", (e) => window.refused.push("error: " + e.message));
+`
+
+func refusedByPolicy(t *testing.T, ctx context.Context) []string {
+	t.Helper()
+	return ask[[]string](t, ctx, `window.refused`)
+}
+
+// The watch must see what it watches for, or its silence means nothing.
+func TestBrowserPolicyIsInForce(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
+	always(t, ctx, watch)
+	for _, breach := range []string{
+		`document.body.setAttribute("style", "color: red")`,
+		`document.body.append(document.createElement("style"))`,
+		`try { document.body.innerHTML = "<b>" } catch {}`,
+		`(() => { const i = new Image(); i.src = "https://evil.example/"; return new Promise((r) => { i.onerror = r }) })()`,
+	} {
+		do(t, ctx, chromedp.Navigate(s.address(ui.French, "login")))
+		if found := refusedByPolicy(t, ctx); len(found) > 0 {
+			t.Fatalf("the page itself breaks its policy: %v", found)
+		}
+		do(t, ctx, chromedp.Evaluate[chromedp.Void](breach, chromedp.EvalAwaitPromise))
+		do(t, ctx, chromedp.Evaluate[chromedp.Void](`new Promise((r) => setTimeout(r))`, chromedp.EvalAwaitPromise))
+		if len(refusedByPolicy(t, ctx)) == 0 {
+			t.Errorf("nothing was refused of %s", breach)
+		}
+	}
+}
+
+// widths are a laptop, the same at 200 % (WCAG 1.4.4) and the narrowest screen
+// on which nothing may be lost (WCAG 1.4.10).
+var widths = []int64{1280, 640, 320}
+
+func TestBrowserEveryPage(t *testing.T) {
+	s, ctx := newSite(t), newBrowser(t)
+	axe := readAxe(t)
+	always(t, ctx, watch)
 	for _, st := range states() {
-		if o := os.Getenv("ONLY"); o != "" && !strings.Contains(","+o+",", ","+st.name+",") {
-			continue
-		}
 		for _, l := range ui.Langs() {
-			for _, width := range []int64{1280, 320} {
-				do(t, ctx, chromedp.EmulateViewport(width, 800), chromedp.Navigate(s.address(l, st.name)))
-				shoot(t, ctx, name(st, l, width))
-			}
+			t.Run(st.name+"/"+l.String(), func(t *testing.T) {
+				do(t, ctx, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(l, st.name)))
+				if found := refusedByPolicy(t, ctx); len(found) > 0 {
+					t.Errorf("the page breaks its policy: %v", found)
+				}
+				do(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
+				for _, width := range widths {
+					do(t, ctx, chromedp.EmulateViewport(width, 800))
+					checkReflow(t, ctx, width)
+					if width == 640 {
+						continue
+					}
+					checkTargets(t, ctx)
+					shoot(t, ctx, fmt.Sprintf("%s.%s.%d", st.name, l, width))
+					if width == 1280 || l == ui.French { // both languages have one layout
+						checkAxe(t, ctx)
+					}
+				}
+				do(t, ctx, chromedp.Evaluate[chromedp.Void](spaced))
+				checkReflow(t, ctx, 320)
+			})
 		}
 	}
 }
 
-func name(st state, l ui.Lang, w int64) string {
-	if w == 320 {
-		return st.name + "." + l.String() + ".320"
+// checkReflow looks for what stands outside of the page's width, and for words
+// that their box cuts off.
+func checkReflow(t *testing.T, ctx context.Context, width int64) {
+	t.Helper()
+	lost := ask[[]string](t, ctx, `[...document.body.querySelectorAll("*")].filter((e) => {
+		if (e.closest(".unseen, .skip, svg")) return false;
+		const box = e.getBoundingClientRect();
+		return box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5
+			|| (e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible" && e.tagName !== "INPUT"));
+	}).map((e) => e.outerHTML.slice(0, 100))`)
+	if len(lost) > 0 {
+		t.Errorf("at %d px these stand outside of the page: %v", width, lost)
 	}
-	return st.name + "." + l.String() + ".1280"
+	if scroll := ask[int64](t, ctx, `document.documentElement.scrollWidth`); scroll > width {
+		t.Errorf("at %d px the page is %d px wide", width, scroll)
+	}
 }
 
-var _ context.Context
+// checkTargets asks of everything that is pressed to be 44 px high, but for
+// links within a sentence (WCAG 2.5.8 asks 24).
+func checkTargets(t *testing.T, ctx context.Context) {
+	t.Helper()
+	small := ask[[]string](t, ctx, `[...document.querySelectorAll("a[href], button, input:not([type=hidden])")].filter((e) => {
+		if (e.closest(".skip, p.small, dd")) return false;
+		const box = (e.closest(".application") || e).getBoundingClientRect();
+		return box.width > 0 && (box.height < 43.5 || box.width < 43.5);
+	}).map((e) => e.outerHTML.slice(0, 100) + " " + e.getBoundingClientRect().height)`)
+	if len(small) > 0 {
+		t.Errorf("these are too small to press: %v", small)
+	}
+}
+
+// axeRun asks for the rules of WCAG 2.2 at levels A and AA.
+const axeRun = `axe.run(document, {
+	runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+	resultTypes: ["violations"],
+}).then((r) => JSON.stringify({
+	passes: r.passes.length,
+	violations: r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join(" | ")),
+}))`
+
+func checkAxe(t *testing.T, ctx context.Context) {
+	t.Helper()
+	answer, err := chromedp.Run(ctx, chromedp.Evaluate[string](axeRun, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var result struct {
+		Passes     int
+		Violations []string
+	}
+	if err := json.Unmarshal([]byte(answer), &result); err != nil {
+		t.Fatal(err)
+	}
+	if result.Passes < 10 {
+		t.Errorf("axe has applied only %d rules", result.Passes)
+	}
+	for _, v := range result.Violations {
+		t.Error(v)
+	}
+}
+
+// axe must find a fault where there is one.
+func TestBrowserAxeFindsFaults(t *testing.T) {
+	s, ctx := newSite(t), newBrowser(t)
+	do(t, ctx,
+		chromedp.Navigate(s.address(ui.French, "login")),
+		chromedp.Evaluate[chromedp.Void](readAxe(t)),
+		chromedp.Evaluate[chromedp.Void](`document.querySelector("label[for=passcode]").remove()`),
+	)
+	answer, err := chromedp.Run(ctx, chromedp.Evaluate[string](axeRun, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(answer, "label: ") {
+		t.Errorf("a field without its label is no fault to axe: %s", answer)
+	}
+}
+
+// spaced gives every text the spacing that people may ask for (WCAG 1.4.12).
+const spaced = `for (const e of document.querySelectorAll("body, body *")) {
+	const size = parseFloat(getComputedStyle(e).fontSize);
+	e.style.setProperty("line-height", 1.5 * size + "px", "important");
+	e.style.setProperty("letter-spacing", 0.12 * size + "px", "important");
+	e.style.setProperty("word-spacing", 0.16 * size + "px", "important");
+	if (e.tagName === "P") e.style.setProperty("margin-bottom", 2 * size + "px", "important");
+}`
+
+// emulate has the browser say that the person has asked for something.
+func emulate(t *testing.T, ctx context.Context, media string, features ...*emulation.MediaFeature) {
+	t.Helper()
+	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: media, Features: features})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The dark pages differ from the light ones in their colours alone, so one of
+// each kind is looked at.
+func TestBrowserDarkPages(t *testing.T) {
+	s, ctx := newSite(t), newBrowser(t)
+	axe := readAxe(t)
+	emulate(t, ctx, "", &emulation.MediaFeature{Name: "prefers-color-scheme", Value: "dark"})
+	for _, name := range []string{
+		"login", "login-refused", "login-sessionEnded", "pin-pinSequence", "synchronise", "nextCode", "portal-keyInService",
+		"portal-empty-contact", "logout", "assistance-contact", "problem-forbidden-application",
+	} {
+		t.Run(name, func(t *testing.T) {
+			do(t, ctx,
+				chromedp.EmulateViewport(1280, 800),
+				chromedp.Navigate(s.address(ui.French, name)),
+				chromedp.Evaluate[chromedp.Void](axe),
+			)
+			if back := ask[string](t, ctx, `getComputedStyle(document.body).backgroundColor`); back != "rgb(16, 23, 27)" {
+				t.Errorf("the page is %s", back)
+			}
+			checkAxe(t, ctx)
+			shoot(t, ctx, name+".fr.dark")
+		})
+	}
+}
+
+// With a person's own colours, what is drawn by colour alone must remain.
+func TestBrowserForcedColours(t *testing.T) {
+	s, ctx := newSite(t), newBrowser(t)
+	emulate(t, ctx, "", &emulation.MediaFeature{Name: "forced-colors", Value: "active"})
+	for _, name := range []string{"login-refused", "synchronise", "portal"} {
+		do(t, ctx, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(ui.French, name)))
+		flat := ask[[]string](t, ctx, `[...document.querySelectorAll(".button, .input, .reveal, .notice, .application")]
+			.filter((e) => e.getBoundingClientRect().width && getComputedStyle(e).borderTopWidth === "0px").map((e) => e.className)`)
+		if len(flat) > 0 {
+			t.Errorf("%s: %v have no edge", name, flat)
+		}
+		shoot(t, ctx, name+".fr.forced")
+	}
+}
+
+func TestBrowserPrintedHelp(t *testing.T) {
+	s, ctx := newSite(t), newBrowser(t)
+	do(t, ctx, chromedp.Navigate(s.address(ui.French, "assistance-contact")))
+	emulate(t, ctx, "print")
+	for selector, want := range map[string]bool{"h1": true, ".answer": true, ".contact": true, ".toc": false, ".session": false, ".switch": false, ".skip": false} {
+		query := fmt.Sprintf(`document.querySelector(%q).getBoundingClientRect().height > 0`, selector)
+		if got := ask[bool](t, ctx, query); got != want {
+			t.Errorf("%s is printed: %v", selector, got)
+		}
+	}
+	shoot(t, ctx, "assistance-contact.fr.print")
+}

@@ -36,6 +36,7 @@ type site struct {
 
 	mu    sync.Mutex
 	posts []post
+	held  func() // what a post waits for before it is answered
 }
 
 // post is one form that has arrived.
@@ -93,7 +94,11 @@ func (s *site) post(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.posts = append(s.posts, post{r.URL.Path, r.PostForm})
+	held := s.held
 	s.mu.Unlock()
+	if held != nil {
+		held()
+	}
 	http.Redirect(w, r, "/fr/loggedOut", http.StatusSeeOther)
 }
 
@@ -106,6 +111,21 @@ func (s *site) taken() []post {
 	return posts
 }
 
+// hold keeps the answers to forms back until release is called; arrived tells
+// of each form that waits.
+func (s *site) hold(t *testing.T) (arrived <-chan struct{}, release func()) {
+	waiting, gate := make(chan struct{}, 16), make(chan struct{})
+	release = sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(release)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = func() {
+		waiting <- struct{}{}
+		<-gate
+	}
+	return waiting, release
+}
+
 // address is where a state is served.
 func (s *site) address(l ui.Lang, name string) string {
 	return s.URL + "/" + l.String() + "/" + name
@@ -113,6 +133,9 @@ func (s *site) address(l ui.Lang, name string) string {
 
 // newBrowser starts Chromium and returns the context of one tab. Without
 // Chromium the test fails: what it shows can be shown in no other way.
+// limit is how long a browser may be used by one test.
+const limit = 5 * time.Minute
+
 func newBrowser(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -129,7 +152,7 @@ func newBrowser(t *testing.T) context.Context {
 		chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-component-update", true),
 	)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancelAllocator)
@@ -157,6 +180,15 @@ func ask[T any](t *testing.T, ctx context.Context, expression string) T {
 		t.Fatalf("%v\nin %s", err, expression)
 	}
 	return value
+}
+
+// frame waits until the page has been drawn: only then has autofocus had its
+// way, and what has the focus has been scrolled to.
+func frame(t *testing.T, ctx context.Context) {
+	t.Helper()
+	if _, err := chromedp.Run(ctx, chromedp.CaptureScreenshot()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // always has a script run in every page before its own.

@@ -1,7 +1,5 @@
 package ui
 
-import "slices"
-
 // Kind is why a page was not shown. The zero value is invalid.
 type Kind uint8
 
@@ -30,25 +28,32 @@ const (
 	ProblemCookiesNeeded
 )
 
-var kindNames = [...]string{
-	ProblemForbidden:        "forbidden",
-	ProblemNotFound:         "notFound",
-	ProblemMethodNotAllowed: "methodNotAllowed",
-	ProblemTooLarge:         "tooLarge",
-	ProblemExpired:          "expired",
-	ProblemUnavailable:      "unavailable",
-	ProblemCrossSite:        "crossSite",
-	ProblemBadRequest:       "badRequest",
-	ProblemCookiesNeeded:    "cookiesNeeded",
+// kindFacts is what a kind is apart from its texts.
+type kindFacts struct {
+	name   string
+	action string // key of the button's text
+	path   string // where it leads, unless the Problem says
+}
+
+var kinds = [...]kindFacts{
+	ProblemForbidden:        {"forbidden", "problem.portal", PathPortal},
+	ProblemNotFound:         {"notFound", "problem.portal", PathPortal},
+	ProblemMethodNotAllowed: {"methodNotAllowed", "problem.portal", PathPortal},
+	ProblemTooLarge:         {"tooLarge", "problem.portal", PathPortal},
+	ProblemExpired:          {"expired", "problem.again", PathLogin},
+	ProblemUnavailable:      {"unavailable", "problem.retry", PathLogin},
+	ProblemCrossSite:        {"crossSite", "problem.again", PathLogin},
+	ProblemBadRequest:       {"badRequest", "problem.portal", PathPortal},
+	ProblemCookiesNeeded:    {"cookiesNeeded", "problem.again", PathLogin},
 }
 
 // Kinds lists every kind of problem.
 func Kinds() []Kind {
-	kinds := make([]Kind, 0, len(kindNames)-1)
+	list := make([]Kind, 0, len(kinds)-1)
 	for k := ProblemForbidden; k.valid(); k++ {
-		kinds = append(kinds, k)
+		list = append(list, k)
 	}
-	return kinds
+	return list
 }
 
 // String is the name of the kind in the text files.
@@ -56,18 +61,11 @@ func (k Kind) String() string {
 	if !k.valid() {
 		return "invalid"
 	}
-	return kindNames[k]
+	return kinds[k].name
 }
 
-func (k Kind) valid() bool { return k != 0 && int(k) < len(kindNames) }
+func (k Kind) valid() bool { return k != 0 && int(k) < len(kinds) }
 func (k Kind) key() string { return "problem." + k.String() }
-
-// again reports whether the way on is a new login rather than the portal.
-func (k Kind) again() bool {
-	return slices.Contains([]Kind{
-		ProblemExpired, ProblemUnavailable, ProblemCrossSite, ProblemCookiesNeeded,
-	}, k)
-}
 
 // problemBox is a Problem made ready for its page in one language.
 type problemBox struct {
@@ -79,7 +77,7 @@ type problemBox struct {
 }
 
 func (s *screen) problem(p Problem) *problemBox {
-	key := p.Kind.key()
+	key, facts := p.Kind.key(), kinds[p.Kind]
 	heading := key + ".h1"
 	if p.Application != "" {
 		heading = s.texts.first(key+".h1.application", heading)
@@ -88,25 +86,14 @@ func (s *screen) problem(p Problem) *problemBox {
 		Heading: s.say(heading, "application", p.Application),
 		Text:    []string{s.say(key + ".text")},
 		Whom:    p.Kind == ProblemForbidden,
-		Action:  s.say("problem.portal"),
-		Href:    s.onward(p),
+		Action:  s.say(facts.action),
+		Href:    s.Portal(facts.path),
 	}
 	if s.texts.has(key + ".more") {
 		box.Text = append(box.Text, s.say(key+".more"))
 	}
-	if p.Kind.again() {
-		box.Action = s.say("problem.again")
+	if p.Next != "" {
+		box.Href = p.Next
 	}
 	return box
-}
-
-// onward is where a problem's button leads.
-func (s *screen) onward(p Problem) string {
-	switch {
-	case p.Next != "":
-		return p.Next
-	case p.Kind.again():
-		return s.Portal(PathLogin)
-	}
-	return s.Portal(PathPortal)
 }

@@ -270,7 +270,7 @@ func TestTitlesOfErrorsAndSteps(t *testing.T) {
 		{ui.French, ui.Login{Notice: ui.NoticeRefused}, "Erreur\u00a0: Identifiant ou PASSCODE incorrect – Connexion – Sésame"},
 		{ui.French, ui.Login{Notice: ui.NoticeSessionEnded}, "Votre session est terminée – Connexion – Sésame"},
 		{ui.French, ui.NewPIN{}, "Étape 2 sur 3\u00a0: Choix du code PIN – Sésame"},
-		{ui.English, ui.Synchronise{Notice: ui.NoticeCodeUsed}, "Error: This code has already been used – Step 3 of 3: Put the key into service – Sésame"},
+		{ui.English, ui.Synchronise{Notice: ui.NoticeCodeUsed}, "Error: This code has already been used – Step 3 of 3: Activate your key – Sésame"},
 		{ui.French, ui.Portal{}, "Aucune application – Sésame"},
 		{ui.French, ui.Portal{Applications: applications}, "Vos applications – Sésame"},
 		{ui.English, ui.Problem{Kind: ui.ProblemNotFound}, "Page not found – Sésame"},

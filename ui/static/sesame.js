@@ -60,7 +60,7 @@
       number.textContent = seconds;
       left.setAttribute("stroke-dashoffset", length * (1 - Math.min(seconds / period, 1)));
       text.textContent = box.dataset.left.replace("{seconds}", seconds);
-      setTimeout(tick, (end - Date.now()) % 1000 + 20);
+      setTimeout(tick, (end - Date.now() - 1) % 1000 + 1);
     };
     tick();
   };
