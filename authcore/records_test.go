@@ -159,7 +159,7 @@ func TestRecordsThatDoNotOpen(t *testing.T) {
 				refused(name, "copied from "+kindOf(other), otherSealed)
 			}
 		}
-		for i := range sealed {
+		for i := 0; i < len(sealed); i += 1 + i/8 {
 			flipped := bytes.Clone(sealed)
 			flipped[i] ^= 1 << (i % 8)
 			refused(name, fmt.Sprintf("with byte %d altered", i), flipped)
