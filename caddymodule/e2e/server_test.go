@@ -95,14 +95,42 @@ type server struct {
 
 // lockedBuffer is the server's log, readable while it grows.
 type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu    sync.Mutex
+	b     bytes.Buffer
+	grown chan struct{} // closed when something was written, for who waits
 }
 
 func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.grown != nil {
+		close(l.grown)
+		l.grown = nil
+	}
 	return l.b.Write(p)
+}
+
+// await waits until the log says something.
+func (l *lockedBuffer) await(t *testing.T, says func(string) bool) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	for {
+		l.mu.Lock()
+		if says(l.b.String()) {
+			l.mu.Unlock()
+			return
+		}
+		if l.grown == nil {
+			l.grown = make(chan struct{})
+		}
+		grown := l.grown
+		l.mu.Unlock()
+		select {
+		case <-grown:
+		case <-deadline:
+			t.Fatalf("the log does not say what is waited for:\n%s", l)
+		}
+	}
 }
 
 func (l *lockedBuffer) String() string {

@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestTheExample adapts and validates Caddyfile.example as it stands, and runs
+// it with nothing changed but where it keeps things, where it listens, and whose
+// certificates it uses.
+func TestTheExample(t *testing.T) {
+	s := &server{t: t, dir: t.TempDir(), log: &lockedBuffer{}, admin: freeAddress(t)}
+	example, err := os.ReadFile("../../Caddyfile.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{
+		{"adapt", "--validate", "--config", "../../Caddyfile.example", "--adapter", "caddyfile"},
+		{"validate", "--config", "../../Caddyfile.example", "--adapter", "caddyfile"},
+	} {
+		if out, err := s.command(command...); err != nil {
+			t.Errorf("%s: %v\n%s", command[0], err, out)
+		}
+	}
+	if out, err := s.command("fmt", "--diff", "../../Caddyfile.example"); err != nil {
+		t.Errorf("caddy fmt would change the example:\n%s", out)
+	}
+
+	https := portOf(freeAddress(t))
+	before, after, ok := strings.Cut(string(example), "\n{\n")
+	if !ok {
+		t.Fatal("the example has no global options")
+	}
+	options := "\n{\n\tadmin " + s.admin + "\n\tpersist_config off\n\tlocal_certs\n\tskip_install_trust\n\thttp_port " + portOf(freeAddress(t)) +
+		"\n\thttps_port " + https + "\n\tstorage file_system " + s.dir + "\n"
+	text := strings.NewReplacer("/var/lib/sesame", s.dir+"/store", "/etc/sesame/secret", s.dir+"/secret").Replace(after)
+	for _, host := range []string{"portail", "notes", "eleves", "informations"} {
+		text = strings.ReplaceAll(text, "https://"+host+".example.org\n", "https://"+host+".example.org:"+https+"\n")
+	}
+	s.config = filepath.Join(s.dir, "Caddyfile")
+	s.write(s.config, before+options+text)
+	s.start()
+	s.log.await(t, func(log string) bool { return strings.Count(log, "certificate obtained successfully") == 4 })
+
+	b := newBrowser(t)
+	b.client.Transport = tlsTransport()
+	p := b.open("https://notes.example.org:" + https + "/classe")
+	if p.status != http.StatusOK || p.url.Host != "portail.example.org:"+https || p.url.Path != "/.sesame/login" {
+		t.Fatalf("%d at %s:\n%s", p.status, p.url, p.text)
+	}
+	p.says(t, "Carnet de notes").says(t, "02 40 00 00 00")
+	for _, c := range (&http.Response{Header: p.header}).Cookies() {
+		if !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" || c.SameSite != http.SameSiteLaxMode {
+			t.Errorf("the cookie %s is not kept as it should be", c.Name)
+		}
+	}
+	if p.header.Get("Strict-Transport-Security") == "" {
+		t.Error("no Strict-Transport-Security on https")
+	}
+}
+
+func tlsTransport() *http.Transport {
+	tr := loopbackTransport()
+	tr.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	return tr
+}
