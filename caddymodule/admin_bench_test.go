@@ -228,6 +228,7 @@ func (b *adminBench) ask(method, target, body string, headers ...string) *adminA
 	}
 	a := &adminAnswer{header: make(http.Header)}
 	b.mux.ServeHTTP(a, r)
+	b.conforms(r, a)
 	return a
 }
 
