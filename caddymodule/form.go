@@ -16,31 +16,24 @@ import (
 	"github.com/sesame-gateway/sesame/ui"
 )
 
-// The bounds of a form.
-const (
-	maxForm  = 64 << 10         // bytes
-	formTime = 15 * time.Second // for its last byte to come
-)
+// maxForm bounds a form, in bytes.
+const maxForm = 64 << 10
+
+// formTime is how long a form's last byte may take to come.
+var formTime = 15 * time.Second
 
 // form is what was posted: every parameter once, out of the body alone.
 type form map[string]string
 
-// errSlow is a form that came too slowly to be one.
-var errSlow = errors.New("the form took too long to arrive")
-
 // form reads the posted form, or says why it is none. Where the request comes
 // from is looked at first: what another site's page had posted is not even read.
 func (x *exchange) form() (form, *problem, error) {
-	if err := sameOrigin.Check(x.r); err != nil {
-		return nil, &crossSite, err
+	if p, cause := x.unwanted(); p != nil {
+		x.dismiss()
+		return nil, p, cause
 	}
-	if !isFormType(x.r.Header) {
-		return nil, &wrongType, nil
-	}
-	if x.r.ContentLength > maxForm {
-		return nil, &tooLarge, nil
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(x.w, hurried{x.r.Body, now().Add(formTime)}, maxForm))
+	x.hurry()
+	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxForm))
 	if large := new(http.MaxBytesError); errors.As(err, &large) {
 		return nil, &tooLarge, nil
 	}
@@ -52,6 +45,20 @@ func (x *exchange) form() (form, *problem, error) {
 		return nil, &badRequest, nil
 	}
 	return f, nil, nil
+}
+
+// unwanted says why a form is refused before it is read, or nothing.
+func (x *exchange) unwanted() (*problem, error) {
+	if err := sameOrigin.Check(x.r); err != nil {
+		return &crossSite, err
+	}
+	switch {
+	case !isFormType(x.r.Header):
+		return &wrongType, nil
+	case x.r.ContentLength > maxForm:
+		return &tooLarge, nil
+	}
+	return nil, nil
 }
 
 // sameOrigin refuses what a browser says another site's page sent, by
@@ -83,20 +90,21 @@ func parseForm(body string) (form, bool) {
 	return f, true
 }
 
-// hurried is a body that must have come by a deadline. It looks at the clock
-// between reads; a read that gets nothing at all is Caddy's to time out.
-type hurried struct {
-	io.ReadCloser
-	until time.Time
+// hurry bounds how long the body may take. Where the server cannot, Caddy's own
+// timeouts remain.
+func (x *exchange) hurry() {
+	_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(formTime))
 }
 
-// Read reads on until the deadline has passed.
-func (b hurried) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == nil && now().After(b.until) {
-		err = errSlow
+// dismiss lets the refusal of a form that was not read leave at once. Over
+// HTTP/1.1 net/http first reads what is left of a request, and so would a client
+// that waits to be told "100 Continue" wait for the answer. The connection ends
+// with it, because that body is still to come, or never comes.
+func (x *exchange) dismiss() {
+	if x.r.ProtoMajor == 1 && x.r.Header.Get("Expect") != "" {
+		x.w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(x.w).EnableFullDuplex()
 	}
-	return n, err
 }
 
 // genuine tells whether the form is the one that this login or session was

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -58,7 +59,8 @@ func (s *testServer) caddyfile(option, more string) string {
 	http_port %[1]s
 	storage file_system %[2]q
 	log {
-		output discard
+		output file %[2]s/log
+		level DEBUG
 	}
 	sesame {
 		portal      http://portail.localhost:%[1]s
@@ -85,6 +87,7 @@ http://portail.localhost:%[1]s, http://stray.localhost:%[1]s {
 }
 http://notes.localhost:%[1]s {
 	bind 127.0.0.1
+	log
 	header >X-User "{http.auth.user.id} {http.auth.user.email}"
 	sesame notes
 	reverse_proxy %[3]s
@@ -135,7 +138,7 @@ func (s *testServer) gate() *authcore.Gate {
 func (s *testServer) person(a authcore.Account) {
 	s.t.Helper()
 	ctx, by := context.Background(), authcore.Actor{Name: "test"}
-	serial := authcore.Serial(fmt.Sprintf("9%05d", len(s.seeds)+1))
+	serial := authcore.Serial(fmt.Sprintf("7382640%02d", len(s.seeds)+1))
 	g := otp.Generator{Kind: otp.TOTP, Hash: otp.SHA1, Digits: 6, Period: time.Minute, Seed: []byte(fmt.Sprintf("%-20s", "seed of "+a.Identifier))}
 	s.seeds[string(a.Identifier)] = g
 	for _, err := range []error{
@@ -294,6 +297,41 @@ func (s *testServer) loggedIn(id authcore.Identifier) *browser {
 		s.t.Fatalf("logging in ended at %s with %s", a.url(), a.Status)
 	}
 	return b
+}
+
+// log is what the server has logged.
+func (s *testServer) log() string {
+	s.t.Helper()
+	content, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(content)
+}
+
+// own is the value of a cookie of ours on a host.
+func (b *browser) own(address, name string) string {
+	b.t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, c := range b.client.Jar.Cookies(u) {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// set puts a cookie into the browser.
+func (b *browser) set(address, name, value string) {
+	b.t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/"}})
 }
 
 func (s *testServer) storeDir() string { return filepath.Join(s.dir, "store") }
