@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sesame-gateway/sesame/authcore"
-	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
 func keyCommands() []*cobra.Command {
@@ -103,7 +102,7 @@ func (c *client) sayKey(k authcore.KeyInfo) {
 		{"PIN", pin},
 		{"wrong PINs", strconv.Itoa(k.WrongPIN)},
 	}
-	if k.Kind != otp.HOTP {
+	if k.Period != "" { // a counter has no clock that could drift
 		facts = append(facts, [2]string{"drift", fmt.Sprintf("%+d", k.Drift)})
 	}
 	c.sheet(append(facts, [][2]string{

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sesame-gateway/sesame/authcore"
-	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
 func whoisCommand() *cobra.Command {
@@ -149,7 +148,7 @@ func (t *whoisWords) key(k authcore.KeyInfo, w whois, now time.Time) string {
 
 func (t *whoisWords) activeKey(k authcore.KeyInfo, w whois) string {
 	line := fmt.Sprintf(t.active, k.Serial, t.time(k.LastUsed))
-	if k.Kind != otp.HOTP { // a counter has no clock that could drift
+	if k.Period != "" { // a counter has no clock that could drift
 		line += fmt.Sprintf(t.drift, k.Drift)
 	}
 	n := k.WrongPIN + w.Unmatched

@@ -16,6 +16,9 @@ const ownPrefix = "/.sesame/"
 // reserved tells whether a path, decoded once, means something below ownPrefix
 // to anybody: what an application must not get, however it is spelled.
 func reserved(decoded string) bool {
+	if !strings.Contains(decoded, "%") && !containsFold(decoded, "sesame") {
+		return false // as nearly every path
+	}
 	twice, err := url.PathUnescape(decoded)
 	if err != nil {
 		twice = decoded
