@@ -117,6 +117,7 @@ func (t *turn) play(ctx context.Context, h *hashed) (work, Reply, error) {
 			return ErrWrongQuestion
 		case first:
 			c.Last = Taken{Digest: t.digest, At: before.now, Reference: t.reference}
+		case half: // the answer is there already, its hash comes now
 		}
 		m = c.next(before, t.answer, h)
 		return t.save(w, before, &m)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -107,7 +108,7 @@ func TestOtherProgramsBesideTheServer(t *testing.T) {
 	text := strings.NewReplacer(s.admin, freeAddress(t), "http_port "+s.port, "http_port "+portOf(freeAddress(t)), ":"+s.port, ":"+portOf(freeAddress(t))).Replace(s.caddyfile(""))
 	s.write(second, text)
 	out, err := s.command("run", "--config", second, "--adapter", "caddyfile")
-	if _, exited := err.(*exec.ExitError); !exited || !contains(out, "another server") {
+	if exited := new(exec.ExitError); !errors.As(err, &exited) || !contains(out, "another server") {
 		t.Errorf("a second server on the same directory: %v\n%s", err, out)
 	}
 

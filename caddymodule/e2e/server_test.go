@@ -322,9 +322,3 @@ func (s *server) person(id string, flags ...string) {
 	s.sesame("key", "import", file)
 	s.sesame("key", "assign", serial, id)
 }
-
-// code is what the holder's key shows now, or n steps away.
-func (s *server) code(id string, n otp.Step) string {
-	g := s.keys[id]
-	return g.Code(g.StepAt(time.Now()) + n)
-}

@@ -238,7 +238,7 @@ func (e *engine) settle(s *snapshot) (settled bool, err error) {
 // failed returns what Update answers once a write has failed.
 func (e *engine) failed() error {
 	if err := e.log.failure(); err != nil {
-		return fmt.Errorf("%w (%v)", store.ErrFailed, err)
+		return fmt.Errorf("%w (%w)", store.ErrFailed, err)
 	}
 	return nil
 }
