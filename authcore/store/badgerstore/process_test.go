@@ -114,12 +114,12 @@ func audited(dir string, acknowledged int) error {
 	err = s.View(context.Background(), func(r store.Reader) error {
 		n, err := used(r.Get)
 		if err != nil || n < acknowledged || n > acknowledged+1 {
-			return fmt.Errorf("%d numbers are consumed (%v), want %d or the one under way", n, err, acknowledged)
+			return fmt.Errorf("%d numbers are consumed (%w), want %d or the one under way", n, err, acknowledged)
 		}
 		var entries int
 		for entry, err := range r.Scan("audit/") {
 			if err != nil || len(entry.Value) != 4000 {
-				return fmt.Errorf("entry %s has %d bytes (%v), want 4000", entry.Key, len(entry.Value), err)
+				return fmt.Errorf("entry %s has %d bytes (%w), want 4000", entry.Key, len(entry.Value), err)
 			}
 			entries++
 		}
