@@ -1,0 +1,283 @@
+package authcore
+
+import "slices"
+
+// move is the outcome of one step of a login: everything to save and to say.
+type move struct {
+	challenge Challenge
+	scene     scene
+	work      work
+	events    []Event
+}
+
+// next takes one answer, or its second half when its hash is known (h not nil):
+// the whole login is here. It knows no clock, no store, no randomness, and hashes
+// nothing.
+//
+//	AskPasscode ──code, no PIN yet──► AskNewPIN ──PIN twice──► AskNewPasscode ──PIN + new code──► Done
+//	     │                                                      (AskNewPasscode and AskNextCode fall
+//	     ├──PASSCODE──► Done                                     back to AskPasscode when the key is
+//	     └──PASSCODE, drifted or after failures──► AskNextCode   no longer what it was) ──► Done
+func (c Challenge) next(s scene, a Answer, h *hashed) move {
+	s.keys = slices.Clone(s.keys)
+	m := move{challenge: c, scene: s}
+	switch a := a.(type) {
+	case PasscodeAnswer:
+		if h == nil {
+			return m.passcode(a)
+		}
+		return m.passcodeJudged(*h)
+	case NewPINAnswer:
+		if h == nil {
+			return m.newPIN(a)
+		}
+		return m.newPINHashed(*h)
+	case NewPasscodeAnswer:
+		if h == nil {
+			return m.newPasscode(a)
+		}
+		return m.newPasscodeJudged(*h)
+	case NextCodeAnswer:
+		return m.nextCode(a)
+	}
+	panic("authcore: an answer outside the closed set")
+}
+
+// passcode takes identifier and PASSCODE: every key of the person looks at the
+// code, and what matched is consumed before anything else is asked.
+func (m move) passcode(a PasscodeAnswer) move {
+	s := &m.scene
+	if m.challenge.Holder != a.Identifier {
+		m.challenge.Holder, m.challenge.Trial = a.Identifier, Trial{}
+	}
+	i, pin, t, v := s.try(a.Passcode)
+	switch {
+	case !t.matched():
+		return m.blind()
+	case !s.known:
+		return m.deny(PersonUnknown, Trial{})
+	case s.account.Disabled:
+		return m.deny(PersonDisabled, t)
+	case !s.opens(s.keys[i]):
+		return m.deny(KeyUnusable, t)
+	case v == CodeUsed && t.Step == m.challenge.Trial.Step && t.Serial == m.challenge.Trial.Serial && s.keys[i].State != PINToDefine:
+		// The very code that this login consumed: the person corrects the PIN
+		// and has not waited. They may be told, if the PIN is right now; and it
+		// counts as any judgement of a PIN.
+		s.keys[i].WrongPIN++
+	case v == CodeUsed:
+		return m.deny(CodeReused, t)
+	case v == Refused:
+		s.attempts.Blind++
+		return m.deny(CodeTooFar, t)
+	}
+	m.challenge.Trial = t
+	if v == NewPINWanted {
+		return m.ask(AskNewPIN, PINAsked)
+	}
+	if k := &s.keys[i]; k.WrongPIN > s.policy.LockAfter {
+		// As many PINs as may be wrong still wait for their verdicts: guesses
+		// sent all at once must be no more than those sent in turn.
+		k.State = Locked
+		m.event(KeyLocked, k.Serial)
+		return m.deny(KeyUnusable, t)
+	}
+	m.work = work{judge: s.keys[i].PIN, pin: pin}
+	m.challenge.Last.Judging = true
+	return m
+}
+
+// passcodeJudged ends what passcode began, on the state as it is by now.
+func (m move) passcodeJudged(h hashed) move {
+	s := &m.scene
+	k := s.key(m.challenge.Trial.Serial)
+	if h.busy {
+		k.WrongPIN = max(0, k.WrongPIN-1)
+		return m.deny(LoginBusy, m.challenge.Trial)
+	}
+	if s.account.Disabled {
+		return m.deny(PersonDisabled, m.challenge.Trial)
+	}
+	if !s.opens(*k) || k.PIN != h.judged {
+		return m.deny(KeyUnusable, m.challenge.Trial) // or its PIN was cleared
+	}
+	judged, v := k.Judge(m.challenge.Trial, h.right, s.now, s.policy)
+	*k = judged
+	switch v {
+	case Accepted:
+		return m.grant(LoginAccepted)
+	case NextCodeWanted:
+		return m.ask(AskNextCode, NextCodeAsked)
+	case CodeUsed:
+		return m.reused()
+	default:
+		if judged.State == Locked {
+			m.event(KeyLocked, judged.Serial)
+		}
+		return m.deny(PINWrong, m.challenge.Trial)
+	}
+}
+
+// newPIN takes the PIN being defined; the policy's refusals leave everything as
+// it was.
+func (m move) newPIN(a NewPINAnswer) move {
+	k := m.scene.key(m.challenge.Trial.Serial)
+	if !m.definable(k) {
+		return m.fallBack()
+	}
+	code := k.Generator.Code(m.challenge.Trial.Step)
+	if p := m.scene.policy.problem(a.PIN, a.Again, k.Serial, code); p != 0 {
+		m.event(PINRefused, k.Serial)
+		m.challenge.Last.Outcome, m.challenge.Last.Problem = PINDenied, p
+		return m
+	}
+	m.work = work{make: true, pin: a.PIN}
+	m.challenge.Last.Judging = true
+	return m
+}
+
+func (m move) newPINHashed(h hashed) move {
+	if h.busy {
+		return m.deny(LoginBusy, m.challenge.Trial)
+	}
+	if !m.definable(m.scene.key(m.challenge.Trial.Serial)) {
+		return m.fallBack()
+	}
+	m.challenge.NewPIN = h.made
+	return m.ask(AskNewPasscode, PINStaged)
+}
+
+// newPasscode takes the new PIN with a new code: the proof that puts the key
+// into service.
+func (m move) newPasscode(a NewPasscodeAnswer) move {
+	s := &m.scene
+	k := s.key(m.challenge.Trial.Serial)
+	if !m.definable(k) {
+		return m.fallBack()
+	}
+	pin, code, _ := a.Passcode.split(k.Generator.Digits)
+	followed, t, v := k.Follow(code, s.now, m.challenge.Trial, s.policy)
+	*k = followed
+	switch {
+	case v == CodeUsed && t.Step == m.challenge.Trial.Step:
+		// The code of the step before, typed again with the new PIN: the one
+		// mistake everybody makes here, worth its own words once the PIN is
+		// known to be right.
+		m.challenge.Trial.Used = true
+	case v == CodeUsed:
+		return m.deny(CodeReused, t)
+	case v == Refused && t.matched():
+		return m.deny(CodeTooFar, t)
+	case v == Refused:
+		return m.blind()
+	default:
+		m.challenge.Trial = t
+	}
+	m.work = work{judge: m.challenge.NewPIN, pin: pin}
+	m.challenge.Last.Judging = true
+	return m
+}
+
+func (m move) newPasscodeJudged(h hashed) move {
+	k := m.scene.key(m.challenge.Trial.Serial)
+	t := m.challenge.Trial
+	m.challenge.Trial.Used = false
+	switch {
+	case !m.definable(k):
+		return m.fallBack()
+	case h.busy:
+		return m.deny(LoginBusy, t)
+	case !h.right:
+		return m.deny(PINWrong, t)
+	case t.Used:
+		return m.reused()
+	}
+	*k = k.DefinePIN(m.challenge.NewPIN, t, m.scene.now)
+	m.challenge.NewPIN = ""
+	return m.grant(PINDefined)
+}
+
+// nextCode takes the code after the one of the PASSCODE. There is one chance; a
+// person who did not wait and typed the same code again has not used it.
+func (m move) nextCode(a NextCodeAnswer) move {
+	s := &m.scene
+	k := s.key(m.challenge.Trial.Serial)
+	if k.State != ToSynchronise || !s.opens(*k) {
+		return m.fallBack()
+	}
+	// Who types the PIN here as well, by habit, has shown it right before.
+	_, code, _ := a.Code.split(k.Generator.Digits)
+	followed, t, v := k.Follow(code, s.now, m.challenge.Trial, s.policy)
+	*k = followed
+	switch {
+	case v == Accepted:
+		*k = k.Confirm(t, s.now)
+		m.challenge.Trial = t
+		return m.grant(LoginAccepted)
+	case v == CodeUsed && t.Step == m.challenge.Trial.Step:
+		return m.reused()
+	}
+	s.attempts.Blind++
+	m.challenge.Question = AskPasscode
+	return m.deny(NextCodeWrong, m.challenge.Trial)
+}
+
+// definable reports that the key still waits for its first PIN: another browser
+// may have defined one meanwhile, or somebody may have locked the key.
+func (m move) definable(k *Key) bool {
+	return k.State == PINToDefine && m.scene.opens(*k)
+}
+
+// blind refuses an answer in which no code was seen.
+func (m move) blind() move {
+	m.scene.attempts.Blind++
+	kind := CodeUnmatched
+	if !m.scene.known {
+		kind = PersonUnknown
+	}
+	return m.deny(kind, Trial{})
+}
+
+// fallBack sends a login back to its beginning because the key is no longer
+// what it was when the question was asked.
+func (m move) fallBack() move {
+	m.challenge.Question, m.challenge.NewPIN = AskPasscode, ""
+	return m.deny(KeyUnusable, m.challenge.Trial)
+}
+
+func (m move) deny(kind EventKind, t Trial) move {
+	m.event(kind, t.Serial)
+	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Denied
+	return m
+}
+
+func (m move) reused() move {
+	m.event(CodeReused, m.challenge.Trial.Serial)
+	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Reused
+	return m
+}
+
+func (m move) ask(q Question, kind EventKind) move {
+	m.event(kind, m.challenge.Trial.Serial)
+	m.challenge.Question = q
+	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Asked
+	return m
+}
+
+// grant opens the session: the only place that does.
+func (m move) grant(kind EventKind) move {
+	s := &m.scene
+	m.event(kind, m.challenge.Trial.Serial)
+	m.challenge.Question = Done
+	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Granted
+	s.attempts.Blind = 0
+	s.granted = &Session{
+		ID: s.session, Holder: s.account.Identifier, Serial: m.challenge.Trial.Serial, Method: "otp", Epoch: s.account.Epoch,
+		Began: s.now, Seen: s.now, Idle: s.now.Add(s.policy.Idle), End: s.now.Add(s.policy.Absolute),
+	}
+	return m
+}
+
+func (m *move) event(kind EventKind, serial Serial) {
+	m.events = append(m.events, Event{Kind: kind, Serial: serial})
+}

@@ -1,0 +1,96 @@
+package authcore
+
+import "time"
+
+// hashed is what comes back from the PIN's hash, which is too slow for a
+// transaction: the second half of an answer.
+type hashed struct {
+	right  bool    // the PIN matched
+	judged PINHash // what it was compared with
+	made   PINHash // or: the hash of the new PIN
+	busy   bool    // or: there was no room to hash at all
+}
+
+// work is the hash that an answer needs before it can be decided. The zero
+// value is none.
+type work struct {
+	judge PINHash // compare with this one
+	make  bool    // or make a new one
+	pin   PIN
+}
+
+// scene is what a login plays in: all that is read for one answer, and all that
+// it may change.
+type scene struct {
+	now     time.Time
+	policy  Policy
+	session SessionID // what the session would be named, were it granted
+
+	account  Account
+	known    bool // the account is a person's and not the stand-in
+	attempts attempts
+	keys     []Key
+	granted  *Session
+}
+
+// attempts counts, for an identifier, the answers in a row in which no code of
+// theirs was seen, or one too far away. Anybody can raise it, so it never locks
+// anything: it only makes the next good PASSCODE be followed by the next code,
+// and looks for it in the large window, where a key whose clock has drifted is.
+type attempts struct {
+	Blind int `json:"blind"`
+}
+
+// try lets every key look at the code. Which of them it is decides in this
+// order: a fresh code of a usable key, a fresh one, a used one. All of them look
+// whatever comes of it, so that the time tells nothing.
+func (s *scene) try(p Passcode) (index int, pin PIN, t Trial, v Verdict) {
+	v = Refused
+	best := 0
+	for i, k := range s.keys {
+		kpin, code, ok := p.split(k.Generator.Digits)
+		if !ok {
+			code = ""
+		}
+		k, kt, kv := k.Try(code, s.now, s.attempts.Blind+k.WrongPIN, s.policy)
+		k.WrongPIN = s.keys[i].WrongPIN // charged below, to the one whose PIN is judged
+		s.keys[i] = k
+		if rank := s.rank(k, kt); rank > best {
+			best, index, pin, t, v = rank, i, kpin, kt, kv
+		}
+	}
+	if v == PINWanted && s.opens(s.keys[index]) {
+		s.keys[index].WrongPIN++
+	}
+	return index, pin, t, v
+}
+
+func (s *scene) rank(k Key, t Trial) int {
+	switch {
+	case !t.matched():
+		return 0
+	case t.Used:
+		return 1
+	case !s.opens(k):
+		return 2
+	}
+	return 3
+}
+
+// opens reports whether a key may open anything in this scene: it is usable, and
+// its holder is the person, who is known and not disabled. Every path of a login
+// asks here.
+func (s *scene) opens(k Key) bool {
+	return s.known && !s.account.Disabled && k.Holder == s.account.Identifier && k.usable(s.now)
+}
+
+// key returns the scene's key of that serial, to be changed in place. A key that
+// is gone is a key that nothing opens.
+func (s *scene) key(serial Serial) *Key {
+	for i := range s.keys {
+		if s.keys[i].Serial == serial {
+			return &s.keys[i]
+		}
+	}
+	return &Key{}
+}
