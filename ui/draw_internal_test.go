@@ -27,7 +27,7 @@ func TestTheSampleHasAsManyDigitsAsTheKey(t *testing.T) {
 		if k.Code != want || k.Segments != segments(want) {
 			t.Errorf("a key of %d digits shows %q", digits, k.Code)
 		}
-		if !(k.Screen < k.Ring && k.Ring < k.Width) || k.Outline == "" {
+		if k.Screen >= k.Ring || k.Ring >= k.Width || k.Outline == "" {
 			t.Errorf("the key of %d digits is drawn as %+v", digits, k)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/sesame-gateway/sesame/ui"
+	"github.com/sesame-gateway/sesame/ui/internal/states"
 )
 
 // forms is what each page posts: where to, and its fields in the order of the
@@ -25,10 +26,10 @@ var forms = map[string]struct {
 }
 
 func TestFormsPostWhatTheyPromise(t *testing.T) {
-	everyPage(t, func(t *testing.T, s state, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, s states.State, _ ui.Lang, page string) {
 		root := parse(t, page)
 		found := all(root, "form")
-		kind, _, _ := strings.Cut(s.name, "-")
+		kind, _, _ := strings.Cut(s.Name, "-")
 		want, ok := forms[kind]
 		if !ok {
 			if len(found) > 0 {
@@ -83,7 +84,7 @@ var autocomplete = map[string]string{
 }
 
 func TestFieldsAreLabelledAndOpenToPasting(t *testing.T) {
-	everyPage(t, func(t *testing.T, _ state, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
 		root := parse(t, page)
 		labels := make(map[string]string)
 		for _, label := range all(root, "label") {
@@ -115,7 +116,7 @@ func TestFieldsAreLabelledAndOpenToPasting(t *testing.T) {
 
 // A PIN is typed masked, and nothing secret comes back in a page.
 func TestSecretsAreMaskedAndNeverShownAgain(t *testing.T) {
-	everyPage(t, func(t *testing.T, _ state, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
 		for _, input := range controls(parse(t, page)) {
 			name := get(input, "name")
 			if _, ok := attr(input, "value"); ok && name != "identifier" {
@@ -130,7 +131,7 @@ func TestSecretsAreMaskedAndNeverShownAgain(t *testing.T) {
 }
 
 func TestTheShowButtonIsHiddenWithoutJavaScript(t *testing.T) {
-	everyPage(t, func(t *testing.T, _ state, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
 		root := parse(t, page)
 		ids := byID(t, root)
 		for _, button := range revealButtons(root) {
@@ -162,12 +163,12 @@ var errorFields = map[string][]string{
 	"pin-pinMismatch":                   {"pin", "pin_again"},
 }
 
-func marked(s state) []string {
-	switch p := s.page.(type) {
+func marked(s states.State) []string {
+	switch p := s.Page.(type) {
 	case ui.Login:
-		return errorFields[s.name]
+		return errorFields[s.Name]
 	case ui.NewPIN:
-		if fields, ok := errorFields[s.name]; ok || !p.Notice.IsError() {
+		if fields, ok := errorFields[s.Name]; ok || !p.Notice.IsError() {
 			return fields
 		}
 		return []string{"pin"}
@@ -185,10 +186,10 @@ func marked(s state) []string {
 
 func TestErrorsAreTiedToTheirFields(t *testing.T) {
 	r := newRenderer(t)
-	everyPage(t, func(t *testing.T, s state, l ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, s states.State, l ui.Lang, page string) {
 		root := parse(t, page)
 		ids := byID(t, root)
-		heading, text, err := r.NoticeText(l, s.page)
+		heading, text, err := r.NoticeText(l, s.Page)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +223,7 @@ func description(ids map[string]*html.Node, input *html.Node) string {
 }
 
 func TestTheFocusStartsWhereItHelps(t *testing.T) {
-	everyPage(t, func(t *testing.T, s state, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, s states.State, _ ui.Lang, page string) {
 		root := parse(t, page)
 		var focused []string
 		for n := range nodes(root) {
@@ -234,7 +235,7 @@ func TestTheFocusStartsWhereItHelps(t *testing.T) {
 			}
 		}
 		var want []string
-		login, isLogin := s.page.(ui.Login)
+		login, isLogin := s.Page.(ui.Login)
 		switch {
 		case len(marked(s)) > 0:
 			want = []string{"notice"}
@@ -257,7 +258,7 @@ func TestTheIdentifierIsKeptAfterARefusal(t *testing.T) {
 		ui.NoticeIdentifierMalformed:         "cmartin",
 		ui.NoticeIdentifierLooksLikePasscode: "",
 	} {
-		root := parse(t, render(t, r, plain, ui.Login{Identifier: "cmartin", Notice: notice}))
+		root := parse(t, render(t, r, states.Plain, ui.Login{Identifier: "cmartin", Notice: notice}))
 		if got := get(byID(t, root)["identifier"], "value"); got != want {
 			t.Errorf("%v: the field shows %q, not %q", notice, got, want)
 		}
@@ -267,14 +268,14 @@ func TestTheIdentifierIsKeptAfterARefusal(t *testing.T) {
 // Digits in the identifier's field may be a PASSCODE: they are nowhere in the
 // page, whatever the caller hands over.
 func TestAPasscodeInTheWrongFieldIsNotShown(t *testing.T) {
-	page := render(t, newRenderer(t), plain, ui.Login{Identifier: "5839402716", Notice: ui.NoticeIdentifierLooksLikePasscode})
+	page := render(t, newRenderer(t), states.Plain, ui.Login{Identifier: "5839402716", Notice: ui.NoticeIdentifierLooksLikePasscode})
 	if strings.Contains(page, "5839402716") {
 		t.Error("the page shows what was typed")
 	}
 }
 
 func TestTheCountdownIsForThosePagesThatWait(t *testing.T) {
-	everyPage(t, func(t *testing.T, s state, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, s states.State, _ ui.Lang, page string) {
 		var boxes []*html.Node
 		for n := range nodes(parse(t, page)) {
 			if _, ok := attr(n, "data-wait"); ok {
@@ -288,7 +289,7 @@ func TestTheCountdownIsForThosePagesThatWait(t *testing.T) {
 			}
 		}
 		var known ui.Wait
-		switch p := s.page.(type) {
+		switch p := s.Page.(type) {
 		case ui.Login:
 			known = p.Wait
 		case ui.Synchronise:
@@ -339,7 +340,7 @@ func TestDigitsAreThoseOfTheKey(t *testing.T) {
 			ui.Login{Digits: digits, Notice: ui.NoticePasscodeMissing}, ui.Synchronise{Digits: digits, Notice: ui.NoticeRefused},
 			ui.NextCode{Digits: digits}, ui.Assistance{Digits: digits},
 		} {
-			text := words(parse(t, render(t, r, plain, p)))
+			text := words(parse(t, render(t, r, states.Plain, p)))
 			for n := range 10 {
 				other := string(rune('0'+n)) + " chiffres"
 				if strings.Contains(text, other) && other != want {

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/sesame-gateway/sesame/ui"
+	"github.com/sesame-gateway/sesame/ui/internal/states"
 )
 
 func texts(t *testing.T, l ui.Lang) map[string]string {
@@ -59,9 +60,9 @@ func TestEveryTextIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	used := make(map[string]bool)
-	for _, s := range states() {
+	for _, s := range states.All() {
 		var html bytes.Buffer
-		if err := r.Render(&html, s.in(ui.English), s.page); err != nil {
+		if err := r.Render(&html, s.In(ui.English), s.Page); err != nil {
 			t.Fatal(err)
 		}
 		for _, found := range regexp.MustCompile(`⟦([^⟧]+)⟧`).FindAllStringSubmatch(html.String(), -1) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/sesame-gateway/sesame/ui"
+	"github.com/sesame-gateway/sesame/ui/internal/states"
 )
 
 func TestStaticNamesCarryTheDigest(t *testing.T) {
@@ -100,7 +101,7 @@ func TestClassesHaveAUse(t *testing.T) {
 			styled[class] = true
 		}
 	}
-	everyPage(t, func(t *testing.T, _ state, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
 		for n := range nodes(parse(t, page)) {
 			for class := range strings.FieldsSeq(get(n, "class")) {
 				if _, ok := styled[class]; ok {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/sesame-gateway/sesame/ui"
+	"github.com/sesame-gateway/sesame/ui/internal/states"
 )
 
 // nodes walks the elements of a page in document order.
@@ -65,7 +66,7 @@ func words(n *html.Node) string {
 // breaks reports what HTML takes for one space; a non-breaking space is not.
 func breaks(r rune) bool { return r == ' ' || r == '\n' || r == '\t' }
 
-func parse(t *testing.T, page string) *html.Node {
+func parse(t testing.TB, page string) *html.Node {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(page))
 	if err != nil {
@@ -100,7 +101,7 @@ func controls(root *html.Node) []*html.Node {
 
 // The policy that the pages are served under forbids everything inline.
 func TestNothingIsInline(t *testing.T) {
-	everyPage(t, func(t *testing.T, _ state, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
 		for n := range nodes(parse(t, page)) {
 			switch n.Data {
 			case "style", "base", "iframe", "object", "embed", "template", "noscript":
@@ -129,7 +130,7 @@ func TestPagesLoadOnlyStaticFiles(t *testing.T) {
 	for _, name := range ui.StaticNames() {
 		loaded[ui.StaticPath(name)] = false
 	}
-	everyPage(t, func(t *testing.T, _ state, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
 		root := parse(t, page)
 		var addresses []string
 		for _, n := range all(root, "script", "img", "use", "image") {
@@ -153,7 +154,7 @@ func TestPagesLoadOnlyStaticFiles(t *testing.T) {
 }
 
 func TestDocument(t *testing.T) {
-	everyPage(t, func(t *testing.T, s state, l ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, s states.State, l ui.Lang, page string) {
 		if !strings.HasPrefix(page, "<!DOCTYPE html>\n") {
 			t.Error("the page does not begin with its doctype")
 		}
@@ -162,7 +163,7 @@ func TestDocument(t *testing.T) {
 			t.Errorf("lang is %q", lang)
 		}
 		title := words(all(root, "title")[0])
-		want, err := newRenderer(t).Title(l, s.page)
+		want, err := newRenderer(t).Title(l, s.Page)
 		if err != nil || title != want {
 			t.Errorf("the title is %q, Title says %q, %v", title, want, err)
 		}
@@ -246,15 +247,15 @@ func TestTitlesDiffer(t *testing.T) {
 	r := newRenderer(t)
 	for _, l := range ui.Langs() {
 		pages := make(map[string]string)
-		for _, s := range states() {
-			title, err := r.Title(l, s.page)
+		for _, s := range states.All() {
+			title, err := r.Title(l, s.Page)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if other, ok := pages[title]; ok && other != meaning(s.page) {
-				t.Errorf("%s: %q is the title of %s and of %s", l, title, other, meaning(s.page))
+			if other, ok := pages[title]; ok && other != meaning(s.Page) {
+				t.Errorf("%s: %q is the title of %s and of %s", l, title, other, meaning(s.Page))
 			}
-			pages[title] = meaning(s.page)
+			pages[title] = meaning(s.Page)
 		}
 	}
 }
@@ -272,7 +273,7 @@ func TestTitlesOfErrorsAndSteps(t *testing.T) {
 		{ui.French, ui.NewPIN{}, "Étape 2 sur 3\u00a0: Choix du code PIN – Sésame"},
 		{ui.English, ui.Synchronise{Notice: ui.NoticeCodeUsed}, "Error: This code has already been used – Step 3 of 3: Activate your key – Sésame"},
 		{ui.French, ui.Portal{}, "Aucune application – Sésame"},
-		{ui.French, ui.Portal{Applications: applications}, "Vos applications – Sésame"},
+		{ui.French, ui.Portal{Applications: states.Applications}, "Vos applications – Sésame"},
 		{ui.English, ui.Problem{Kind: ui.ProblemNotFound}, "Page not found – Sésame"},
 	} {
 		if got, err := r.Title(c.lang, c.page); got != c.want || err != nil {
@@ -282,7 +283,7 @@ func TestTitlesOfErrorsAndSteps(t *testing.T) {
 }
 
 func TestReferencesInsideThePage(t *testing.T) {
-	everyPage(t, func(t *testing.T, _ state, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
 		root := parse(t, page)
 		ids := byID(t, root)
 		for n := range nodes(root) {
@@ -305,7 +306,7 @@ func TestReferencesInsideThePage(t *testing.T) {
 }
 
 func TestLinksLead(t *testing.T) {
-	everyPage(t, func(t *testing.T, _ state, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
 		for _, a := range all(parse(t, page), "a") {
 			href, ok := attr(a, "href")
 			address, err := url.Parse(href)
@@ -330,7 +331,7 @@ func TestLinksLead(t *testing.T) {
 func TestLinksStartWithThePortal(t *testing.T) {
 	r := newRenderer(t)
 	for _, portal := range []string{"https://portail.example.org", "https://portail.example.org/"} {
-		f := signedIn()
+		f := states.SignedIn()
 		f.PortalURL = portal
 		page := render(t, r, f, ui.Problem{Kind: ui.ProblemForbidden})
 		for _, want := range []string{
@@ -346,16 +347,16 @@ func TestLinksStartWithThePortal(t *testing.T) {
 		t.Error("without a portal the way to the login is not on the page's own host")
 	}
 	p := ui.Problem{Kind: ui.ProblemExpired, Next: "/.sesame/login?again"}
-	if page := render(t, r, plain, p); !strings.Contains(page, `href="/.sesame/login?again"`) {
+	if page := render(t, r, states.Plain, p); !strings.Contains(page, `href="/.sesame/login?again"`) {
 		t.Error("Next is not where the button leads")
 	}
 }
 
 func TestEveryRefusalHasItsReferenceAndTime(t *testing.T) {
-	everyPage(t, func(t *testing.T, s state, l ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, s states.State, l ui.Lang, page string) {
 		root := parse(t, page)
-		shown := strings.Contains(words(root), "QX4T-2M9K")
-		if shown != (s.frame.Reference != "") {
+		shown := strings.Contains(words(root), states.Reference)
+		if shown != (s.Frame.Reference != "") {
 			t.Errorf("the reference is shown: %v", shown)
 		}
 		moments := all(root, "time")

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sesame-gateway/sesame/ui"
+	"github.com/sesame-gateway/sesame/ui/internal/states"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden pages in testdata/golden")
@@ -37,13 +38,13 @@ func render(t testing.TB, r *ui.Renderer, f ui.Frame, p ui.Page) string {
 }
 
 // everyPage calls check with every state in every language.
-func everyPage(t *testing.T, check func(t *testing.T, s state, l ui.Lang, html string)) {
+func everyPage(t *testing.T, check func(t *testing.T, s states.State, l ui.Lang, html string)) {
 	t.Helper()
 	r := newRenderer(t)
-	for _, s := range states() {
+	for _, s := range states.All() {
 		for _, l := range ui.Langs() {
-			t.Run(s.name+"/"+l.String(), func(t *testing.T) {
-				check(t, s, l, render(t, r, s.in(l), s.page))
+			t.Run(s.Name+"/"+l.String(), func(t *testing.T) {
+				check(t, s, l, render(t, r, s.In(l), s.Page))
 			})
 		}
 	}
@@ -55,8 +56,8 @@ var digest = regexp.MustCompile(`(sesame)\.[0-9a-f]{12}\.(css|js|svg)`)
 
 func TestGoldenPages(t *testing.T) {
 	expected := make(map[string]bool)
-	everyPage(t, func(t *testing.T, s state, l ui.Lang, html string) {
-		path := filepath.Join("testdata", "golden", s.name+"."+l.String()+".html")
+	everyPage(t, func(t *testing.T, s states.State, l ui.Lang, html string) {
+		path := filepath.Join("testdata", "golden", s.Name+"."+l.String()+".html")
 		expected[path] = true
 		got := digest.ReplaceAllString(html, "$1.DIGEST.$2")
 		if *update {
@@ -133,12 +134,12 @@ func TestRenderReportsAFailedWrite(t *testing.T) {
 
 func TestRendererMayBeShared(t *testing.T) {
 	r := newRenderer(t)
-	want := render(t, r, plain, ui.Login{})
+	want := render(t, r, states.Plain, ui.Login{})
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
 			var html bytes.Buffer
-			if err := r.Render(&html, plain, ui.Login{}); err != nil || html.String() != want {
+			if err := r.Render(&html, states.Plain, ui.Login{}); err != nil || html.String() != want {
 				t.Errorf("another page than when alone (%v)", err)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/sesame-gateway/sesame/ui"
+	"github.com/sesame-gateway/sesame/ui/internal/states"
 )
 
 // attacks is what is put into every text that a page is given. None may make
@@ -56,6 +57,7 @@ func filled(v reflect.Value, text string) reflect.Value {
 	case reflect.Slice:
 		out.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		out.Index(0).Set(filled(out.Index(0), text))
+	default: // numbers stay what they are
 	}
 	return out
 }
@@ -75,7 +77,7 @@ func shape(root *html.Node) string {
 
 func hostilePages() []ui.Page {
 	pages := []ui.Page{
-		ui.Login{}, ui.Login{Notice: ui.NoticeRefused, Wait: wait}, ui.NewPIN{Min: 4, Max: 8}, ui.Synchronise{},
+		ui.Login{}, ui.Login{Notice: ui.NoticeRefused, Wait: states.Wait}, ui.NewPIN{Min: 4, Max: 8}, ui.Synchronise{},
 		ui.NextCode{}, ui.Portal{}, ui.Logout{}, ui.LoggedOut{}, ui.Assistance{},
 	}
 	for _, k := range ui.Kinds() {
@@ -87,7 +89,7 @@ func hostilePages() []ui.Page {
 func TestNothingThatIsShownBecomesMarkup(t *testing.T) {
 	r := newRenderer(t)
 	fill := func(text string, p ui.Page) (ui.Frame, ui.Page) {
-		f := filled(reflect.ValueOf(full(refusal)), text).Interface().(ui.Frame)
+		f := filled(reflect.ValueOf(states.Full(states.Refused)), text).Interface().(ui.Frame)
 		return f, filled(reflect.ValueOf(p), text).Interface().(ui.Page)
 	}
 	for _, p := range hostilePages() {
@@ -134,7 +136,7 @@ func checkAddresses(t *testing.T, root *html.Node) {
 func TestTextsAreShownToTheLetter(t *testing.T) {
 	r := newRenderer(t)
 	for _, text := range []string{`O'Brien <b>&amp;</b> "Jo"`, `{digits}{title}{{.}}`, `C:\temp\n`} {
-		f := plain
+		f := states.Plain
 		f.Person = text
 		root := parse(t, render(t, r, f, ui.Login{Identifier: text, Target: text, Application: text}))
 		ids := byID(t, root)
@@ -153,16 +155,14 @@ func FuzzRender(f *testing.F) {
 		f.Add(attack)
 	}
 	r := newRenderer(f)
-	frame := func(text string) ui.Frame {
-		return filled(reflect.ValueOf(full(refusal)), text).Interface().(ui.Frame)
+	show := func(t testing.TB, text string) *html.Node {
+		frame := filled(reflect.ValueOf(states.Full(states.Refused)), text).Interface().(ui.Frame)
+		page := filled(reflect.ValueOf(ui.Login{Notice: ui.NoticeRefused}), text).Interface().(ui.Page)
+		return parse(t, render(t, r, frame, page))
 	}
-	page := func(text string) ui.Page {
-		return filled(reflect.ValueOf(ui.Login{Notice: ui.NoticeRefused}), text).Interface().(ui.Page)
-	}
+	want := shape(show(f, harmless))
 	f.Fuzz(func(t *testing.T, text string) {
-		text += " 1"
-		want := shape(parse(t, render(t, r, frame(harmless), page(harmless))))
-		root := parse(t, render(t, r, frame(text), page(text)))
+		root := show(t, text+" 1")
 		if got := shape(root); got != want {
 			t.Errorf("%q changes the page to\n%s", text, got)
 		}

@@ -1,4 +1,4 @@
-package ui_test
+package browser_test
 
 import (
 	"context"
@@ -40,16 +40,16 @@ func TestBrowserKeyboardOrder(t *testing.T) {
 		{"logout", "BODY", []string{"skip", "bar-link", "button"}},
 	} {
 		t.Run(c.state, func(t *testing.T) {
-			do(t, ctx, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(ui.French, c.state)))
-			frame(t, ctx)
-			if got := ask[string](t, ctx, focused); got != c.start {
+			do(ctx, t, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(ui.French, c.state)))
+			frame(ctx, t)
+			if got := ask[string](ctx, t, focused); got != c.start {
 				t.Errorf("the focus starts at %s, not at %s", got, c.start)
 			}
 			var order []string
 			for range c.order {
-				do(t, ctx, chromedp.KeyEvent(kb.Tab))
-				order = append(order, ask[string](t, ctx, `document.activeElement.dataset.reveal ? "reveal" : `+focused))
-				checkFocusSeen(t, ctx)
+				do(ctx, t, chromedp.KeyEvent(kb.Tab))
+				order = append(order, ask[string](ctx, t, `document.activeElement.dataset.reveal ? "reveal" : `+focused))
+				checkFocusSeen(ctx, t)
 			}
 			if !slices.Equal(order, c.order) {
 				t.Errorf("the focus goes to %v, not to %v", order, c.order)
@@ -58,10 +58,10 @@ func TestBrowserKeyboardOrder(t *testing.T) {
 	}
 }
 
-func checkFocusSeen(t *testing.T, ctx context.Context) {
+func checkFocusSeen(ctx context.Context, t *testing.T) {
 	t.Helper()
-	frame(t, ctx)
-	seen := ask[bool](t, ctx, `(() => {
+	frame(ctx, t)
+	seen := ask[bool](ctx, t, `(() => {
 		const e = document.activeElement;
 		const style = [getComputedStyle(e), getComputedStyle(e, "::after")];
 		const box = e.getBoundingClientRect();
@@ -69,18 +69,18 @@ func checkFocusSeen(t *testing.T, ctx context.Context) {
 			&& box.top >= 5 && box.bottom <= innerHeight - 5 && box.left >= 5;
 	})()`)
 	if !seen {
-		t.Errorf("the focus on %s cannot be seen: %s", ask[string](t, ctx, focused), ask[string](t, ctx, `JSON.stringify(document.activeElement.getBoundingClientRect())`))
+		t.Errorf("the focus on %s cannot be seen: %s", ask[string](ctx, t, focused), ask[string](ctx, t, `JSON.stringify(document.activeElement.getBoundingClientRect())`))
 	}
 }
 
 func TestBrowserSkipLink(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	do(t, ctx, chromedp.Navigate(s.address(ui.French, "portal")), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
-	if got := ask[string](t, ctx, focused); got != "main" {
+	do(ctx, t, chromedp.Navigate(s.address(ui.French, "portal")), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
+	if got := ask[string](ctx, t, focused); got != "main" {
 		t.Errorf("the skip link leads to %s", got)
 	}
-	do(t, ctx, chromedp.KeyEvent(kb.Tab))
-	if got := ask[string](t, ctx, focused); got != "application-link" {
+	do(ctx, t, chromedp.KeyEvent(kb.Tab))
+	if got := ask[string](ctx, t, focused); got != "application-link" {
 		t.Errorf("behind the skip link comes %s", got)
 	}
 }
@@ -96,9 +96,9 @@ func fields(p post, names ...string) []string {
 
 func TestBrowserLoginByKeyboardAlone(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	do(t, ctx, chromedp.Navigate(s.address(ui.French, "login-application")))
-	frame(t, ctx)
-	do(t, ctx,
+	do(ctx, t, chromedp.Navigate(s.address(ui.French, "login-application")))
+	frame(ctx, t)
+	do(ctx, t,
 		chromedp.KeyEvent("cmartin"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("4938627351"),
 	)
 	if _, err := chromedp.RunResponse(ctx, chromedp.KeyEvent(kb.Enter)); err != nil {
@@ -118,9 +118,9 @@ func TestBrowserLoginByKeyboardAlone(t *testing.T) {
 func TestBrowserPasting(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
 	for state, ids := range map[string][]string{"login": {"identifier", "passcode"}, "pin": {"pin", "pin_again"}, "nextCode": {"code"}} {
-		do(t, ctx, chromedp.Navigate(s.address(ui.French, state)))
+		do(ctx, t, chromedp.Navigate(s.address(ui.French, state)))
 		for _, id := range ids {
-			free := ask[bool](t, ctx, fmt.Sprintf(`(() => {
+			free := ask[bool](ctx, t, fmt.Sprintf(`(() => {
 				const e = document.getElementById(%q);
 				e.focus();
 				return e.dispatchEvent(new ClipboardEvent("paste", {bubbles: true, cancelable: true}));
@@ -131,7 +131,7 @@ func TestBrowserPasting(t *testing.T) {
 			if _, err := chromedp.Call(ctx, input.InsertText, input.InsertTextParams{Text: "4938 627 351 "}); err != nil {
 				t.Fatal(err)
 			}
-			if got := ask[string](t, ctx, fmt.Sprintf(`document.getElementById(%q).value`, id)); got != "4938 627 351 " {
+			if got := ask[string](ctx, t, fmt.Sprintf(`document.getElementById(%q).value`, id)); got != "4938 627 351 " {
 				t.Errorf("%s: %q was left of what was pasted", id, got)
 			}
 		}
@@ -141,19 +141,19 @@ func TestBrowserPasting(t *testing.T) {
 func TestBrowserShowAndHide(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
 	for state, ids := range map[string][]string{"login": {"passcode"}, "pin": {"pin", "pin_again"}, "synchronise": {"passcode"}} {
-		do(t, ctx, chromedp.Navigate(s.address(ui.French, state)))
+		do(ctx, t, chromedp.Navigate(s.address(ui.French, state)))
 		for _, want := range []struct{ kind, label string }{
 			{"password", "Afficher"}, {"text", "Masquer"}, {"password", "Afficher"},
 		} {
 			for _, id := range ids {
-				if got := ask[string](t, ctx, fmt.Sprintf(`document.getElementById(%q).type`, id)); got != want.kind {
+				if got := ask[string](ctx, t, fmt.Sprintf(`document.getElementById(%q).type`, id)); got != want.kind {
 					t.Errorf("%s: %s is of type %s, not %s", state, id, got, want.kind)
 				}
 			}
-			if got := ask[string](t, ctx, `document.querySelector("[data-verb]").textContent`); got != want.label {
+			if got := ask[string](ctx, t, `document.querySelector("[data-verb]").textContent`); got != want.label {
 				t.Errorf("%s: the button says %q, not %q", state, got, want.label)
 			}
-			do(t, ctx, chromedp.Focus(chromedp.CSS(".reveal")), chromedp.KeyEvent(" "))
+			do(ctx, t, chromedp.Focus(chromedp.CSS(".reveal")), chromedp.KeyEvent(" "))
 		}
 	}
 	if posts := s.taken(); len(posts) > 0 {
@@ -165,8 +165,8 @@ func TestBrowserShowAndHide(t *testing.T) {
 // not keep it among the words typed into text fields.
 func TestBrowserSendsMasked(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	always(t, ctx, `addEventListener("submit", () => { sessionStorage.setItem("type", document.getElementById("passcode").type) })`)
-	do(t, ctx,
+	always(ctx, t, `addEventListener("submit", () => { sessionStorage.setItem("type", document.getElementById("passcode").type) })`)
+	do(ctx, t,
 		chromedp.Navigate(s.address(ui.French, "login")),
 		chromedp.Click(chromedp.CSS(".reveal")),
 		chromedp.Focus(chromedp.CSS("#passcode")), chromedp.KeyEvent("4938627351"),
@@ -174,7 +174,7 @@ func TestBrowserSendsMasked(t *testing.T) {
 	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS("form .button"))); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask[string](t, ctx, `sessionStorage.getItem("type")`); got != "password" {
+	if got := ask[string](ctx, t, `sessionStorage.getItem("type")`); got != "password" {
 		t.Errorf("the field was of type %s when it was sent", got)
 	}
 	if posts := s.taken(); len(posts) != 1 || fields(posts[0], "passcode")[0] != "[4938627351]" {
@@ -208,8 +208,8 @@ const clock = `(() => {
 
 func TestBrowserCountdown(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	always(t, ctx, watch+clock)
-	do(t, ctx, chromedp.Navigate(s.address(ui.French, "synchronise")))
+	always(ctx, t, watch+clock)
+	do(ctx, t, chromedp.Navigate(s.address(ui.French, "synchronise")))
 	for _, step := range []struct {
 		pass        float64
 		ring, words string
@@ -221,23 +221,23 @@ func TestBrowserCountdown(t *testing.T) {
 		{1, "", "Votre clé devrait afficher un nouveau code. Vérifiez qu’il a bien changé."},
 		{600, "", "Votre clé devrait afficher un nouveau code. Vérifiez qu’il a bien changé."},
 	} {
-		do(t, ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf("pass(%v)", step.pass)))
-		if got := ask[string](t, ctx, `document.querySelector(".wait-ring").textContent`); got != step.ring {
+		do(ctx, t, chromedp.Evaluate[chromedp.Void](fmt.Sprintf("pass(%v)", step.pass)))
+		if got := ask[string](ctx, t, `document.querySelector(".wait-ring").textContent`); got != step.ring {
 			t.Errorf("after %v s more the ring says %q, not %q", step.pass, got, step.ring)
 		}
-		if got := ask[string](t, ctx, `document.querySelector(".wait-text").textContent`); got != step.words {
+		if got := ask[string](ctx, t, `document.querySelector(".wait-text").textContent`); got != step.words {
 			t.Errorf("after %v s more the words are %q, not %q", step.pass, got, step.words)
 		}
 	}
-	said := ask[[]string](t, ctx, `window.said`)
+	said := ask[[]string](ctx, t, `window.said`)
 	if len(said) != 1 || said[0] != "Votre clé devrait afficher un nouveau code. Vérifiez qu’il a bien changé." {
 		t.Errorf("a screen reader is told %q, instead of the end alone", said)
 	}
-	checkUntouched(t, ctx, s, "synchronise")
+	checkUntouched(ctx, t, s, "synchronise")
 }
 
 // checkUntouched checks that nothing has been sent and no page loaded.
-func checkUntouched(t *testing.T, ctx context.Context, s *site, state string) {
+func checkUntouched(ctx context.Context, t *testing.T, s *site, state string) {
 	t.Helper()
 	if posts := s.taken(); len(posts) > 0 {
 		t.Errorf("the page has posted by itself: %v", posts)
@@ -246,10 +246,10 @@ func checkUntouched(t *testing.T, ctx context.Context, s *site, state string) {
 	if err != nil || at != s.address(ui.French, state) {
 		t.Errorf("the page has gone to %s by itself (%v)", at, err)
 	}
-	if n := ask[int](t, ctx, `performance.getEntriesByType("navigation").length`); n != 1 {
+	if n := ask[int](ctx, t, `performance.getEntriesByType("navigation").length`); n != 1 {
 		t.Errorf("the page was loaded %d times", n)
 	}
-	if found := refusedByPolicy(t, ctx); len(found) > 0 {
+	if found := refusedByPolicy(ctx, t); len(found) > 0 {
 		t.Errorf("the page has broken its policy: %v", found)
 	}
 }
@@ -257,11 +257,11 @@ func checkUntouched(t *testing.T, ctx context.Context, s *site, state string) {
 // The countdown is no live region: only its end is said.
 func TestBrowserCountdownIsNotReadAloud(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	do(t, ctx, chromedp.Navigate(s.address(ui.French, "synchronise")))
-	if live := ask[int](t, ctx, `document.querySelectorAll("[aria-live], .wait [role=status], .wait [role=alert], .wait output").length`); live != 0 {
+	do(ctx, t, chromedp.Navigate(s.address(ui.French, "synchronise")))
+	if live := ask[int](ctx, t, `document.querySelectorAll("[aria-live], .wait [role=status], .wait [role=alert], .wait output").length`); live != 0 {
 		t.Errorf("%d elements of the countdown are live", live)
 	}
-	if got := ask[string](t, ctx, `document.querySelector(".wait-ring").getAttribute("aria-hidden") + document.querySelector(".wait-text").getAttribute("role")`); got != "truetimer" {
+	if got := ask[string](ctx, t, `document.querySelector(".wait-ring").getAttribute("aria-hidden") + document.querySelector(".wait-text").getAttribute("role")`); got != "truetimer" {
 		t.Errorf("the countdown is %q", got)
 	}
 }
@@ -270,14 +270,14 @@ func TestBrowserCountdownIsNotReadAloud(t *testing.T) {
 func TestBrowserDoubleClickPostsOnce(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
 	arrived, release := s.hold(t)
-	do(t, ctx, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(ui.French, "logout")))
-	at := ask[[]float64](t, ctx, `(() => {
+	do(ctx, t, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(ui.French, "logout")))
+	at := ask[[]float64](ctx, t, `(() => {
 		const box = document.querySelector("form .button").getBoundingClientRect();
 		return [box.left + box.width / 2, box.top + box.height / 2];
 	})()`)
-	do(t, ctx, chromedp.MouseClickXY(at[0], at[1]))
+	do(ctx, t, chromedp.MouseClickXY(at[0], at[1]))
 	<-arrived
-	do(t, ctx, chromedp.MouseClickXY(at[0], at[1]), chromedp.KeyEvent(kb.Enter))
+	do(ctx, t, chromedp.MouseClickXY(at[0], at[1]), chromedp.KeyEvent(kb.Enter))
 	if _, err := chromedp.RunResponse(ctx, chromedp.Func(func(context.Context, *chromedp.Target) error {
 		release()
 		return nil
@@ -294,8 +294,8 @@ func TestBrowserDoubleClickPostsOnce(t *testing.T) {
 // browser's memory.
 func TestBrowserStoppedFormCanBeSentAgain(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	always(t, ctx, clock)
-	do(t, ctx, chromedp.Navigate(s.address(ui.French, "login")))
+	always(ctx, t, clock)
+	do(ctx, t, chromedp.Navigate(s.address(ui.French, "login")))
 	const send = `(() => {
 		const form = document.querySelector("form");
 		form.addEventListener("submit", (e) => { window.prevented = e.defaultPrevented; e.preventDefault(); }, { once: true });
@@ -313,11 +313,11 @@ func TestBrowserStoppedFormCanBeSentAgain(t *testing.T) {
 	}{
 		{"pass(0)", true}, {"pass(1)", false}, {"pass(8)", false}, {"pass(2)", true}, {"pass(1)", false}, {back, true}, {back, true},
 	} {
-		do(t, ctx, chromedp.Evaluate[chromedp.Void](c.happens))
-		if got := ask[bool](t, ctx, busy); got == c.sent {
+		do(ctx, t, chromedp.Evaluate[chromedp.Void](c.happens))
+		if got := ask[bool](ctx, t, busy); got == c.sent {
 			t.Errorf("after %s the button is said to be busy: %v", c.happens, got)
 		}
-		if got := ask[bool](t, ctx, send); got != c.sent {
+		if got := ask[bool](ctx, t, send); got != c.sent {
 			t.Errorf("after %s the form is sent: %v", c.happens, got)
 		}
 	}
@@ -328,19 +328,19 @@ func TestBrowserWithoutJavaScript(t *testing.T) {
 	if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		t.Fatal(err)
 	}
-	do(t, ctx, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(ui.French, "login-refused")))
-	frame(t, ctx)
-	if got := ask[string](t, ctx, focused); got != "notice" {
+	do(ctx, t, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(ui.French, "login-refused")))
+	frame(ctx, t)
+	if got := ask[string](ctx, t, focused); got != "notice" {
 		t.Errorf("an error has not the focus, which is on %s", got)
 	}
-	if ask[bool](t, ctx, `document.querySelector(".reveal").getBoundingClientRect().width > 0`) {
+	if ask[bool](ctx, t, `document.querySelector(".reveal").getBoundingClientRect().width > 0`) {
 		t.Error("the show button can be seen, and does nothing")
 	}
-	if got := ask[string](t, ctx, `document.querySelector(".wait").innerText`); got != "Votre clé affiche un nouveau code toutes les 60 secondes." {
+	if got := ask[string](ctx, t, `document.querySelector(".wait").innerText`); got != "Votre clé affiche un nouveau code toutes les 60 secondes." {
 		t.Errorf("instead of the countdown there is %q", got)
 	}
-	shoot(t, ctx, "login-refused.fr.nojs")
-	do(t, ctx, chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("4938627351"))
+	shoot(ctx, t, "login-refused.fr.nojs")
+	do(ctx, t, chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("4938627351"))
 	if _, err := chromedp.RunResponse(ctx, chromedp.KeyEvent(kb.Enter)); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,7 @@
-package ui_test
+// Package browser_test shows the pages to Chromium, as people will meet them.
+// It stands apart from the package it tests because the protocol of the browser
+// is a large program to link, and slow under the fuzzer.
+package browser_test
 
 import (
 	"bytes"
@@ -19,6 +22,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sesame-gateway/sesame/ui"
+	"github.com/sesame-gateway/sesame/ui/internal/states"
 )
 
 // policy is the strictest one that these pages are to be served under.
@@ -32,7 +36,7 @@ type site struct {
 	*httptest.Server
 
 	renderer *ui.Renderer
-	pages    map[string]state
+	pages    map[string]states.State
 
 	mu    sync.Mutex
 	posts []post
@@ -47,9 +51,13 @@ type post struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{renderer: newRenderer(t), pages: make(map[string]state)}
-	for _, st := range states() {
-		s.pages[st.name] = st
+	renderer, err := ui.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{renderer: renderer, pages: make(map[string]states.State)}
+	for _, st := range states.All() {
+		s.pages[st.Name] = st
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{lang}/{state}", s.page)
@@ -78,7 +86,7 @@ func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	}
 	lang := ui.Negotiate(r.PathValue("lang"), "")
 	var html bytes.Buffer
-	if err := s.renderer.Render(&html, st.in(lang), st.page); err != nil {
+	if err := s.renderer.Render(&html, st.In(lang), st.Page); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -165,7 +173,7 @@ func newBrowser(t *testing.T) context.Context {
 }
 
 // do runs browser steps, and stops the test at the first that fails.
-func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+func do(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		t.Fatal(err)
@@ -173,7 +181,7 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 }
 
 // ask evaluates JavaScript in the page and returns its value.
-func ask[T any](t *testing.T, ctx context.Context, expression string) T {
+func ask[T any](ctx context.Context, t *testing.T, expression string) T {
 	t.Helper()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
 	if err != nil {
@@ -184,7 +192,7 @@ func ask[T any](t *testing.T, ctx context.Context, expression string) T {
 
 // frame waits until the page has been drawn: only then has autofocus had its
 // way, and what has the focus has been scrolled to.
-func frame(t *testing.T, ctx context.Context) {
+func frame(ctx context.Context, t *testing.T) {
 	t.Helper()
 	if _, err := chromedp.Run(ctx, chromedp.CaptureScreenshot()); err != nil {
 		t.Fatal(err)
@@ -192,7 +200,7 @@ func frame(t *testing.T, ctx context.Context) {
 }
 
 // always has a script run in every page before its own.
-func always(t *testing.T, ctx context.Context, script string) {
+func always(ctx context.Context, t *testing.T, script string) {
 	t.Helper()
 	_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
 	if err != nil {
@@ -202,7 +210,7 @@ func always(t *testing.T, ctx context.Context, script string) {
 
 // shoot saves the page as a picture in the directory that SESAME_SCREENSHOTS
 // names, if it names one.
-func shoot(t *testing.T, ctx context.Context, name string) {
+func shoot(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
 	dir := os.Getenv("SESAME_SCREENSHOTS")
 	if dir == "" {
@@ -223,7 +231,7 @@ func shoot(t *testing.T, ctx context.Context, name string) {
 // readAxe returns the source of the accessibility checker.
 func readAxe(t *testing.T) string {
 	t.Helper()
-	source, err := os.ReadFile(filepath.Join("testdata", "axe", "node_modules", "axe-core", "axe.min.js"))
+	source, err := os.ReadFile(filepath.Join("..", "testdata", "axe", "node_modules", "axe-core", "axe.min.js"))
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Fatal("the browser tests need axe-core, which is not in this repository: run npm ci --ignore-scripts in ui/testdata/axe, or make test, which does so")
 	}

@@ -1,4 +1,4 @@
-package ui_test
+package browser_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sesame-gateway/sesame/ui"
+	"github.com/sesame-gateway/sesame/ui/internal/states"
 )
 
 // watch notes in every page what its policy has refused.
@@ -20,28 +21,28 @@ const watch = `
 	addEventListener("error", (e) => window.refused.push("error: " + e.message));
 `
 
-func refusedByPolicy(t *testing.T, ctx context.Context) []string {
+func refusedByPolicy(ctx context.Context, t *testing.T) []string {
 	t.Helper()
-	return ask[[]string](t, ctx, `window.refused`)
+	return ask[[]string](ctx, t, `window.refused`)
 }
 
 // The watch must see what it watches for, or its silence means nothing.
 func TestBrowserPolicyIsInForce(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	always(t, ctx, watch)
+	always(ctx, t, watch)
 	for _, breach := range []string{
 		`document.body.setAttribute("style", "color: red")`,
 		`document.body.append(document.createElement("style"))`,
 		`try { document.body.innerHTML = "<b>" } catch {}`,
 		`(() => { const i = new Image(); i.src = "https://evil.example/"; return new Promise((r) => { i.onerror = r }) })()`,
 	} {
-		do(t, ctx, chromedp.Navigate(s.address(ui.French, "login")))
-		if found := refusedByPolicy(t, ctx); len(found) > 0 {
+		do(ctx, t, chromedp.Navigate(s.address(ui.French, "login")))
+		if found := refusedByPolicy(ctx, t); len(found) > 0 {
 			t.Fatalf("the page itself breaks its policy: %v", found)
 		}
-		do(t, ctx, chromedp.Evaluate[chromedp.Void](breach, chromedp.EvalAwaitPromise))
-		do(t, ctx, chromedp.Evaluate[chromedp.Void](`new Promise((r) => setTimeout(r))`, chromedp.EvalAwaitPromise))
-		if len(refusedByPolicy(t, ctx)) == 0 {
+		do(ctx, t, chromedp.Evaluate[chromedp.Void](breach, chromedp.EvalAwaitPromise))
+		do(ctx, t, chromedp.Evaluate[chromedp.Void](`new Promise((r) => setTimeout(r))`, chromedp.EvalAwaitPromise))
+		if len(refusedByPolicy(ctx, t)) == 0 {
 			t.Errorf("nothing was refused of %s", breach)
 		}
 	}
@@ -54,29 +55,29 @@ var widths = []int64{1280, 640, 320}
 func TestBrowserEveryPage(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
 	axe := readAxe(t)
-	always(t, ctx, watch)
-	for _, st := range states() {
+	always(ctx, t, watch)
+	for _, st := range states.All() {
 		for _, l := range ui.Langs() {
-			t.Run(st.name+"/"+l.String(), func(t *testing.T) {
-				do(t, ctx, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(l, st.name)))
-				if found := refusedByPolicy(t, ctx); len(found) > 0 {
+			t.Run(st.Name+"/"+l.String(), func(t *testing.T) {
+				do(ctx, t, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(l, st.Name)))
+				if found := refusedByPolicy(ctx, t); len(found) > 0 {
 					t.Errorf("the page breaks its policy: %v", found)
 				}
-				do(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
+				do(ctx, t, chromedp.Evaluate[chromedp.Void](axe))
 				for _, width := range widths {
-					do(t, ctx, chromedp.EmulateViewport(width, 800))
-					checkReflow(t, ctx, width)
+					do(ctx, t, chromedp.EmulateViewport(width, 800))
+					checkReflow(ctx, t, width)
 					if width == 640 {
 						continue
 					}
-					checkTargets(t, ctx)
-					shoot(t, ctx, fmt.Sprintf("%s.%s.%d", st.name, l, width))
+					checkTargets(ctx, t)
+					shoot(ctx, t, fmt.Sprintf("%s.%s.%d", st.Name, l, width))
 					if width == 1280 || l == ui.French { // both languages have one layout
-						checkAxe(t, ctx)
+						checkAxe(ctx, t)
 					}
 				}
-				do(t, ctx, chromedp.Evaluate[chromedp.Void](spaced))
-				checkReflow(t, ctx, 320)
+				do(ctx, t, chromedp.Evaluate[chromedp.Void](spaced))
+				checkReflow(ctx, t, 320)
 			})
 		}
 	}
@@ -84,9 +85,9 @@ func TestBrowserEveryPage(t *testing.T) {
 
 // checkReflow looks for what stands outside of the page's width, and for words
 // that their box cuts off.
-func checkReflow(t *testing.T, ctx context.Context, width int64) {
+func checkReflow(ctx context.Context, t *testing.T, width int64) {
 	t.Helper()
-	lost := ask[[]string](t, ctx, `[...document.body.querySelectorAll("*")].filter((e) => {
+	lost := ask[[]string](ctx, t, `[...document.body.querySelectorAll("*")].filter((e) => {
 		if (e.closest(".unseen, .skip, svg")) return false;
 		const box = e.getBoundingClientRect();
 		return box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5
@@ -95,16 +96,16 @@ func checkReflow(t *testing.T, ctx context.Context, width int64) {
 	if len(lost) > 0 {
 		t.Errorf("at %d px these stand outside of the page: %v", width, lost)
 	}
-	if scroll := ask[int64](t, ctx, `document.documentElement.scrollWidth`); scroll > width {
+	if scroll := ask[int64](ctx, t, `document.documentElement.scrollWidth`); scroll > width {
 		t.Errorf("at %d px the page is %d px wide", width, scroll)
 	}
 }
 
 // checkTargets asks of everything that is pressed to be 44 px high, but for
 // links within a sentence (WCAG 2.5.8 asks 24).
-func checkTargets(t *testing.T, ctx context.Context) {
+func checkTargets(ctx context.Context, t *testing.T) {
 	t.Helper()
-	small := ask[[]string](t, ctx, `[...document.querySelectorAll("a[href], button, input:not([type=hidden])")].filter((e) => {
+	small := ask[[]string](ctx, t, `[...document.querySelectorAll("a[href], button, input:not([type=hidden])")].filter((e) => {
 		if (e.closest(".skip, p.small, dd")) return false;
 		const box = (e.closest(".application") || e).getBoundingClientRect();
 		return box.width > 0 && (box.height < 43.5 || box.width < 43.5);
@@ -123,7 +124,7 @@ const axeRun = `axe.run(document, {
 	violations: r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join(" | ")),
 }))`
 
-func checkAxe(t *testing.T, ctx context.Context) {
+func checkAxe(ctx context.Context, t *testing.T) {
 	t.Helper()
 	answer, err := chromedp.Run(ctx, chromedp.Evaluate[string](axeRun, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -147,7 +148,7 @@ func checkAxe(t *testing.T, ctx context.Context) {
 // axe must find a fault where there is one.
 func TestBrowserAxeFindsFaults(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	do(t, ctx,
+	do(ctx, t,
 		chromedp.Navigate(s.address(ui.French, "login")),
 		chromedp.Evaluate[chromedp.Void](readAxe(t)),
 		chromedp.Evaluate[chromedp.Void](`document.querySelector("label[for=passcode]").remove()`),
@@ -171,7 +172,7 @@ const spaced = `for (const e of document.querySelectorAll("body, body *")) {
 }`
 
 // emulate has the browser say that the person has asked for something.
-func emulate(t *testing.T, ctx context.Context, media string, features ...*emulation.MediaFeature) {
+func emulate(ctx context.Context, t *testing.T, media string, features ...*emulation.MediaFeature) {
 	t.Helper()
 	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: media, Features: features})
 	if err != nil {
@@ -184,22 +185,22 @@ func emulate(t *testing.T, ctx context.Context, media string, features ...*emula
 func TestBrowserDarkPages(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
 	axe := readAxe(t)
-	emulate(t, ctx, "", &emulation.MediaFeature{Name: "prefers-color-scheme", Value: "dark"})
+	emulate(ctx, t, "", &emulation.MediaFeature{Name: "prefers-color-scheme", Value: "dark"})
 	for _, name := range []string{
 		"login", "login-refused", "login-sessionEnded", "pin-pinSequence", "synchronise", "nextCode", "portal-keyInService",
 		"portal-empty-contact", "logout", "assistance-contact", "problem-forbidden-application",
 	} {
 		t.Run(name, func(t *testing.T) {
-			do(t, ctx,
+			do(ctx, t,
 				chromedp.EmulateViewport(1280, 800),
 				chromedp.Navigate(s.address(ui.French, name)),
 				chromedp.Evaluate[chromedp.Void](axe),
 			)
-			if back := ask[string](t, ctx, `getComputedStyle(document.body).backgroundColor`); back != "rgb(16, 23, 27)" {
+			if back := ask[string](ctx, t, `getComputedStyle(document.body).backgroundColor`); back != "rgb(16, 23, 27)" {
 				t.Errorf("the page is %s", back)
 			}
-			checkAxe(t, ctx)
-			shoot(t, ctx, name+".fr.dark")
+			checkAxe(ctx, t)
+			shoot(ctx, t, name+".fr.dark")
 		})
 	}
 }
@@ -207,27 +208,27 @@ func TestBrowserDarkPages(t *testing.T) {
 // With a person's own colours, what is drawn by colour alone must remain.
 func TestBrowserForcedColours(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	emulate(t, ctx, "", &emulation.MediaFeature{Name: "forced-colors", Value: "active"})
+	emulate(ctx, t, "", &emulation.MediaFeature{Name: "forced-colors", Value: "active"})
 	for _, name := range []string{"login-refused", "synchronise", "portal"} {
-		do(t, ctx, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(ui.French, name)))
-		flat := ask[[]string](t, ctx, `[...document.querySelectorAll(".button, .input, .reveal, .notice, .application")]
+		do(ctx, t, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(ui.French, name)))
+		flat := ask[[]string](ctx, t, `[...document.querySelectorAll(".button, .input, .reveal, .notice, .application")]
 			.filter((e) => e.getBoundingClientRect().width && getComputedStyle(e).borderTopWidth === "0px").map((e) => e.className)`)
 		if len(flat) > 0 {
 			t.Errorf("%s: %v have no edge", name, flat)
 		}
-		shoot(t, ctx, name+".fr.forced")
+		shoot(ctx, t, name+".fr.forced")
 	}
 }
 
 func TestBrowserPrintedHelp(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	do(t, ctx, chromedp.Navigate(s.address(ui.French, "assistance-contact")))
-	emulate(t, ctx, "print")
+	do(ctx, t, chromedp.Navigate(s.address(ui.French, "assistance-contact")))
+	emulate(ctx, t, "print")
 	for selector, want := range map[string]bool{"h1": true, ".answer": true, ".contact": true, ".toc": false, ".session": false, ".switch": false, ".skip": false} {
 		query := fmt.Sprintf(`document.querySelector(%q).getBoundingClientRect().height > 0`, selector)
-		if got := ask[bool](t, ctx, query); got != want {
+		if got := ask[bool](ctx, t, query); got != want {
 			t.Errorf("%s is printed: %v", selector, got)
 		}
 	}
-	shoot(t, ctx, "assistance-contact.fr.print")
+	shoot(ctx, t, "assistance-contact.fr.print")
 }

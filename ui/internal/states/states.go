@@ -1,0 +1,157 @@
+// Package states lists every page of the gate in every state that a person may
+// meet it in. The golden files, the checks of the pages' structure and the
+// browser go over the same list, so that none of them forgets one.
+package states
+
+import (
+	"time"
+
+	"github.com/sesame-gateway/sesame/ui"
+)
+
+// State is one page as somebody meets it.
+type State struct {
+	Name  string   // the page, and what is particular about it: "login-refused"
+	Frame ui.Frame // without Lang and SwitchHref, which In fills in
+	Page  ui.Page
+}
+
+// Reference is the one that the refusals show.
+const Reference = "QX4T-2M9K"
+
+var (
+	paris = time.FixedZone("CET", 3600)
+	until = time.Date(2026, 3, 2, 8, 51, 0, 0, paris)
+
+	// Plain is the frame of somebody who has not logged in.
+	Plain = ui.Frame{CSRF: "csrf-token", PortalURL: "https://portail.example.org"}
+
+	// Refused is the frame of an answer that carries a reference.
+	Refused = afterRefusal(Plain)
+
+	// Wait is a countdown of 23 seconds in a minute.
+	Wait = ui.Wait{Remaining: 23 * time.Second, Period: time.Minute}
+
+	// Applications are three that a person may open.
+	Applications = []ui.Application{
+		{Name: "Carnet de notes", Description: "Saisir et consulter les notes des élèves.", URL: "https://notes.example.org/"},
+		{Name: "Emploi du temps", URL: "https://edt.example.org/"},
+		{Name: "Gestion des élèves", Description: "Inscriptions, affectations et dossiers, de la sixième à la terminale, pour tout l’établissement.", URL: "https://eleves.example.org/"},
+	}
+
+	contact = ui.Contact{
+		Name: "Assistance informatique du rectorat", Phone: "02 40 00 00 00",
+		Email: "assistance@example.org", Hours: "du lundi au vendredi, de 8 h à 18 h",
+		URL: "https://assistance.example.org/cles",
+	}
+)
+
+func afterRefusal(f ui.Frame) ui.Frame {
+	f.Reference, f.Time = Reference, time.Date(2026, 3, 2, 8, 41, 7, 0, paris)
+	return f
+}
+
+// SignedIn is the frame of somebody who has logged in.
+func SignedIn() ui.Frame {
+	f := Plain
+	f.Person = "Camille Martin"
+	return f
+}
+
+// Full is a frame in which everything is shown.
+func Full(f ui.Frame) ui.Frame {
+	f.Demo, f.Contact = true, contact
+	f.Accessibility = ui.Accessibility{Conformity: ui.ConformityPartial, URL: "https://portail.example.org/accessibilite"}
+	return f
+}
+
+// stating is a frame with a statement of conformity and no declaration.
+func stating(c ui.Conformity) ui.Frame {
+	f := Plain
+	f.Accessibility.Conformity = c
+	return f
+}
+
+// All lists every page in every state that it can be met in.
+func All() []State {
+	all := []State{
+		{"login", Plain, ui.Login{}},
+		{"login-application", Full(Plain), ui.Login{Application: "Carnet de notes", Target: "https://notes.example.org/classe?id=6B"}},
+		{"login-8-digits", Plain, ui.Login{Digits: 8}},
+		{"login-sessionEnded", Plain, ui.Login{Identifier: "cmartin", Notice: ui.NoticeSessionEnded}},
+		{"login-loggedOut", Plain, ui.Login{Notice: ui.NoticeLoggedOut}},
+		{"login-challengeExpired", Refused, ui.Login{Identifier: "cmartin", Notice: ui.NoticeChallengeExpired}},
+		{"login-reference-alone", Refused, ui.Login{}},
+
+		{"pin", Plain, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until}},
+		{"pin-exact", Full(Plain), ui.NewPIN{Min: 6, Max: 6}},
+
+		{"synchronise", Plain, ui.Synchronise{Wait: Wait, Until: until}},
+		{"synchronise-no-countdown", Full(Plain), ui.Synchronise{Digits: 8}},
+
+		{"nextCode", Plain, ui.NextCode{Wait: Wait, Until: until}},
+		{"nextCode-no-countdown", Full(Plain), ui.NextCode{Digits: 8}},
+
+		{"portal", SignedIn(), ui.Portal{Applications: Applications}},
+		{"portal-keyInService", Full(SignedIn()), ui.Portal{Applications: Applications[:1], Notice: ui.NoticeKeyInService}},
+		{"portal-empty", SignedIn(), ui.Portal{}},
+		{"portal-empty-contact", Full(SignedIn()), ui.Portal{}},
+
+		{"logout", SignedIn(), ui.Logout{}},
+		{"loggedOut", stating(ui.ConformityNone), ui.LoggedOut{}},
+		{"assistance", stating(ui.ConformityFull), ui.Assistance{}},
+		{"assistance-contact", Full(SignedIn()), ui.Assistance{}},
+		{"problem-forbidden-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemForbidden, Application: "Carnet de notes"}},
+	}
+	for _, n := range loginErrors {
+		all = append(all, State{"login-" + n.String(), Refused, ui.Login{Identifier: "cmartin", Wait: waitAfter(n), Notice: n}})
+	}
+	for _, n := range pinErrors {
+		all = append(all, State{"pin-" + n.String(), Refused, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until, Notice: n}})
+	}
+	for _, n := range synchroniseErrors {
+		all = append(all, State{"synchronise-" + n.String(), Refused, ui.Synchronise{Wait: Wait, Until: until, Notice: n}})
+	}
+	for _, n := range nextCodeErrors {
+		all = append(all, State{"nextCode-" + n.String(), Refused, ui.NextCode{Wait: Wait, Until: until, Notice: n}})
+	}
+	for _, k := range ui.Kinds() {
+		all = append(all, State{"problem-" + k.String(), Refused, ui.Problem{Kind: k}})
+	}
+	return all
+}
+
+func waitAfter(n ui.Notice) ui.Wait {
+	if n == ui.NoticeRefused || n == ui.NoticeCodeUsed {
+		return Wait
+	}
+	return ui.Wait{}
+}
+
+var (
+	loginErrors = []ui.Notice{
+		ui.NoticeRefused, ui.NoticeCodeUsed, ui.NoticeNextCodeWrong,
+		ui.NoticeIdentifierLooksLikePasscode, ui.NoticeIdentifierMissing, ui.NoticeIdentifierMalformed,
+		ui.NoticePasscodeMissing, ui.NoticePasscodeNotDigits, ui.NoticePasscodeTooShort, ui.NoticePasscodeTooLong,
+	}
+	pinErrors = []ui.Notice{
+		ui.NoticePINMissing, ui.NoticePINMismatch, ui.NoticePINNotDigits, ui.NoticePINTooShort, ui.NoticePINTooLong,
+		ui.NoticePINRepeated, ui.NoticePINSequence, ui.NoticePINDate, ui.NoticePINCommon,
+		ui.NoticePINFromSerial, ui.NoticePINFromCode,
+	}
+	synchroniseErrors = []ui.Notice{
+		ui.NoticeRefused, ui.NoticeCodeUsed,
+		ui.NoticePasscodeMissing, ui.NoticePasscodeNotDigits, ui.NoticePasscodeTooShort, ui.NoticePasscodeTooLong,
+	}
+	nextCodeErrors = []ui.Notice{
+		ui.NoticeRefused, ui.NoticeCodeUsed, ui.NoticeNextCodeWrong,
+		ui.NoticePasscodeMissing, ui.NoticePasscodeNotDigits, ui.NoticePasscodeTooShort, ui.NoticePasscodeTooLong,
+	}
+)
+
+// In returns the state's frame for a language.
+func (s State) In(l ui.Lang) ui.Frame {
+	f := s.Frame
+	f.Lang, f.SwitchHref = l, "?lang="+l.Other().String()
+	return f
+}
