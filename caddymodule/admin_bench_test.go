@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -134,6 +135,25 @@ type adminBench struct {
 	t     *testing.T
 	store store.Store
 	mux   *http.ServeMux
+	seen  requestLog
+}
+
+// requestLog is what a server is asked for.
+type requestLog struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *requestLog) Add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, line)
+}
+
+func (l *requestLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "\n")
 }
 
 // adminStart is when the stories begin.
@@ -255,10 +275,10 @@ func (b *adminBench) want(a *adminAnswer, status int, into any) {
 	}
 }
 
-// events are the audit trail's entries of a kind.
+// events are the audit trail's entries of some kinds, or all.
 func (b *adminBench) events(kinds ...authcore.EventKind) []authcore.Event {
 	b.t.Helper()
-	all, err := b.gate.Events(b.t.Context(), func(e authcore.Event) bool { return slices.Contains(kinds, e.Kind) })
+	all, err := b.gate.Events(b.t.Context(), func(e authcore.Event) bool { return len(kinds) == 0 || slices.Contains(kinds, e.Kind) })
 	b.must(err)
 	return all
 }

@@ -35,67 +35,73 @@ var inItsWords = cmp.Comparer(func(a, b importProblem) bool {
 	return a.Line == b.Line && a.Serial == b.Serial && (strings.Contains(a.Problem, b.Problem) || strings.Contains(b.Problem, a.Problem))
 })
 
+const (
+	malformedKey = "FT7,0123\n"
+	isHere       = "this key is here already; it stays as it is"
+)
+
+// importTable are files, and what becomes of them where OLD and 0123456789 are.
+var importTable = []struct {
+	name, query, file string
+	status            int
+	want              importReport
+	stock             []authcore.Serial // afterwards, beside OLD and the assigned 0123456789
+}{
+	{
+		name: "good", file: csvLine("FT1") + csvLine("FT2"), status: 200,
+		want: importReport{Good: 2, Imported: 2, Problems: []importProblem{}}, stock: []authcore.Serial{"FT1", "FT2"},
+	},
+	{
+		name: "dry run", query: "?dry_run=true", file: csvLine("FT1") + csvLine("FT2"), status: 200,
+		want: importReport{DryRun: true, Good: 2, Problems: []importProblem{}},
+	},
+	{
+		name: "one is here", file: csvLine("FT1") + csvLine("old"), status: 422,
+		want: importReport{
+			Error: "nothing was imported: 1 refused, 1 good", Good: 1, Refused: 1,
+			Problems: []importProblem{{Line: 2, Serial: "old", Problem: isHere}},
+		},
+	},
+	{
+		name: "one is somebody's, with another seed", query: "?partial=true", file: "0123456789," + strings.Repeat("ab", 20) + ",totp,6,60\n" + csvLine("FT2"), status: 200,
+		want: importReport{Good: 1, Imported: 1, Refused: 1, Problems: []importProblem{{Line: 1, Serial: "0123456789", Problem: isHere}}}, stock: []authcore.Serial{"FT2"},
+	},
+	{
+		name: "one is malformed", file: csvLine("FT1") + malformedKey + csvLine("FT2"), status: 422,
+		want: importReport{
+			Error: "nothing was imported: 1 refused, 2 good", Good: 2, Refused: 1,
+			Problems: []importProblem{{Line: 2, Serial: "FT7", Problem: "a seed of 2 bytes"}},
+		},
+	},
+	{
+		name: "a dry run tells what the import would", query: "?dry_run=1", file: csvLine("FT1") + malformedKey, status: 422,
+		want: importReport{
+			Error: "nothing was imported: 1 refused, 1 good", DryRun: true, Good: 1, Refused: 1,
+			Problems: []importProblem{{Line: 2, Serial: "FT7", Problem: "a seed of 2 bytes"}},
+		},
+	},
+	{
+		name: "one seed twice in the file", file: csvLine("FT1") + sameSeed("FT2", "FT1"), status: 422,
+		want: importReport{
+			Error: "nothing was imported: 1 refused, 1 good", Good: 1, Refused: 1,
+			Problems: []importProblem{{Line: 2, Serial: "FT2", Problem: "the key on line 1 has the same seed: one code would open for both"}},
+		},
+	},
+	{
+		name: "a dry run of what is good in part", query: "?dry_run=true&partial=true", file: csvLine("FT1") + csvLine("OLD"), status: 200,
+		want: importReport{DryRun: true, Good: 1, Refused: 1, Problems: []importProblem{{Line: 2, Serial: "OLD", Problem: isHere}}},
+	},
+	{
+		name: "a serial number that is none of ours", file: csvLine("FT1") + strings.Replace(csvLine("FT2"), "FT2", "FT.2", 1), status: 422,
+		want: importReport{
+			Error: "nothing was imported: 1 refused, 1 good", Good: 1, Refused: 1,
+			Problems: []importProblem{{Line: 2, Serial: "FT.2", Problem: authcore.ErrSerialShape.Error()}},
+		},
+	},
+}
+
 func TestAdminImport(t *testing.T) {
-	const malformed = "FT7,0123\n"
-	here := "this key is here already; it stays as it is"
-	for _, c := range []struct {
-		name, query, file string
-		status            int
-		want              importReport
-		stock             []authcore.Serial // afterwards, beside OLD and the assigned 0123456789
-	}{
-		{
-			name: "good", file: csvLine("FT1") + csvLine("FT2"), status: 200,
-			want: importReport{Good: 2, Imported: 2, Problems: []importProblem{}}, stock: []authcore.Serial{"FT1", "FT2"},
-		},
-		{
-			name: "dry run", query: "?dry_run=true", file: csvLine("FT1") + csvLine("FT2"), status: 200,
-			want: importReport{DryRun: true, Good: 2, Problems: []importProblem{}},
-		},
-		{
-			name: "one is here", file: csvLine("FT1") + csvLine("old"), status: 422,
-			want: importReport{
-				Error: "nothing was imported: 1 refused, 1 good", Good: 1, Refused: 1,
-				Problems: []importProblem{{Line: 2, Serial: "old", Problem: here}},
-			},
-		},
-		{
-			name: "one is somebody's, with another seed", query: "?partial=true", file: "0123456789," + strings.Repeat("ab", 20) + ",totp,6,60\n" + csvLine("FT2"), status: 200,
-			want: importReport{Good: 1, Imported: 1, Refused: 1, Problems: []importProblem{{Line: 1, Serial: "0123456789", Problem: here}}}, stock: []authcore.Serial{"FT2"},
-		},
-		{
-			name: "one is malformed", file: csvLine("FT1") + malformed + csvLine("FT2"), status: 422,
-			want: importReport{
-				Error: "nothing was imported: 1 refused, 2 good", Good: 2, Refused: 1,
-				Problems: []importProblem{{Line: 2, Serial: "FT7", Problem: "a seed of 2 bytes"}},
-			},
-		},
-		{
-			name: "a dry run tells what the import would", query: "?dry_run=1", file: csvLine("FT1") + malformed, status: 422,
-			want: importReport{
-				Error: "nothing was imported: 1 refused, 1 good", DryRun: true, Good: 1, Refused: 1,
-				Problems: []importProblem{{Line: 2, Serial: "FT7", Problem: "a seed of 2 bytes"}},
-			},
-		},
-		{
-			name: "one seed twice in the file", file: csvLine("FT1") + sameSeed("FT2", "FT1"), status: 422,
-			want: importReport{
-				Error: "nothing was imported: 1 refused, 1 good", Good: 1, Refused: 1,
-				Problems: []importProblem{{Line: 2, Serial: "FT2", Problem: "the key on line 1 has the same seed: one code would open for both"}},
-			},
-		},
-		{
-			name: "a dry run of what is good in part", query: "?dry_run=true&partial=true", file: csvLine("FT1") + csvLine("OLD"), status: 200,
-			want: importReport{DryRun: true, Good: 1, Refused: 1, Problems: []importProblem{{Line: 2, Serial: "OLD", Problem: here}}},
-		},
-		{
-			name: "a serial number that is none of ours", file: csvLine("FT1") + strings.Replace(csvLine("FT2"), "FT2", "FT.2", 1), status: 422,
-			want: importReport{
-				Error: "nothing was imported: 1 refused, 1 good", Good: 1, Refused: 1,
-				Problems: []importProblem{{Line: 2, Serial: "FT.2", Problem: authcore.ErrSerialShape.Error()}},
-			},
-		},
-	} {
+	for _, c := range importTable {
 		t.Run(c.name, func(t *testing.T) {
 			b := newAdminBench(t)
 			b.person(authcore.Account{Identifier: "jdupont"}, "0123456789")

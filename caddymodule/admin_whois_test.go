@@ -26,113 +26,120 @@ func inService(change ...func(*authcore.KeyInfo)) authcore.KeyInfo {
 	return k
 }
 
-func TestWhois(t *testing.T) {
-	teacher := authcore.Account{Identifier: "jdupont", GivenName: "Jeanne", Surname: "Dupont", Groups: []string{"enseignants"}}
-	head := authcore.Account{Identifier: "mdurand", Functions: []string{"DIR"}}
-	nobody := authcore.Account{Identifier: "smartin", Surname: "Martin"}
-	disabled := teacher
-	disabled.Disabled = true
-	disabled.Epoch = 3
+var (
+	teacher   = authcore.Account{Identifier: "jdupont", GivenName: "Jeanne", Surname: "Dupont", Groups: []string{"enseignants"}}
+	head      = authcore.Account{Identifier: "mdurand", Functions: []string{"DIR"}}
+	rightless = authcore.Account{Identifier: "smartin", Surname: "Martin"}
+)
 
-	for _, c := range []struct {
-		name      string
-		account   authcore.Account
-		keys      []authcore.KeyInfo
-		unmatched int
-		cause     whoisCause
-		english   string
-		french    string
-	}{
-		{
-			name: "all is well", account: teacher, keys: []authcore.KeyInfo{inService()}, cause: causeNone,
-			english: "jdupont (Jeanne Dupont): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec ; 1 application : notes",
+func disabled(a authcore.Account) authcore.Account {
+	a.Disabled, a.Epoch = true, 3
+	return a
+}
+
+// whoisTable is where a person may stand, and what is said of it.
+var whoisTable = []struct {
+	name      string
+	account   authcore.Account
+	keys      []authcore.KeyInfo
+	unmatched int
+	cause     whoisCause
+	english   string
+	french    string
+}{
+	{
+		name: "all is well", account: teacher, keys: []authcore.KeyInfo{inService()}, cause: causeNone,
+		english: "jdupont (Jeanne Dupont): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec ; 1 application : notes",
+	},
+	{
+		name: "several applications, no name", account: head, keys: []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.Drift = -2 })}, cause: causeNone,
+		english: "mdurand: key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift -2, 0 failures; 2 applications: notes, base",
+		french:  "mdurand : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive -2, aucun échec ; 2 applications : notes, base",
+	},
+	{
+		name: "a failure", account: teacher, keys: []authcore.KeyInfo{inService()}, unmatched: 1, cause: causeNone,
+		english: "jdupont (Jeanne Dupont): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 1 failure; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, 1 échec ; 1 application : notes",
+	},
+	{
+		name: "failures of both kinds", account: teacher, keys: []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.WrongPIN = 2 })}, unmatched: 1, cause: causeNone,
+		english: "jdupont (Jeanne Dupont): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 3 failures (the next good PASSCODE is followed by the next code); 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, 3 échecs (après le prochain PASSCODE juste, le code suivant sera demandé) ; 1 application : notes",
+	},
+	{
+		name: "a counter has no drift", account: teacher, keys: []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.Kind, k.Period, k.Drift = otp.HOTP, "", 0 })}, cause: causeNone,
+		english: "jdupont (Jeanne Dupont): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, 0 failures; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, aucun échec ; 1 application : notes",
+	},
+	{
+		name: "the PIN was never defined", account: teacher, cause: causePIN,
+		keys:    []authcore.KeyInfo{{Serial: "FT1", Holder: "jdupont", State: authcore.PINToDefine, Kind: otp.TOTP, Digits: 6}},
+		english: "jdupont (Jeanne Dupont): key FT1, PIN never defined: at the first login they type the 6 digits alone, then choose a PIN; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé FT1, code PIN jamais défini : à la première connexion, taper les 6 chiffres seuls, puis choisir le code PIN ; 1 application : notes",
+	},
+	{
+		name: "the PIN was cleared", account: teacher, cause: causePIN,
+		keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.State, k.PINDefined, k.Digits = authcore.PINToDefine, false, 8 })},
+		english: "jdupont (Jeanne Dupont): key 0123456789, PIN cleared: at the next login they type the 8 digits alone, then choose a PIN; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789, code PIN effacé : à la prochaine connexion, taper les 8 chiffres seuls, puis choisir un code PIN ; 1 application : notes",
+	},
+	{
+		name: "locked", account: teacher, cause: causeLock,
+		keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.State, k.WrongPIN = authcore.Locked, 5 })},
+		english: "jdupont (Jeanne Dupont): key 0123456789 locked after 5 wrong PINs: unlock it with `sesame key unlock 0123456789`; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 bloquée après 5 codes PIN faux : la débloquer par « sesame key unlock 0123456789 » ; 1 application : notes",
+	},
+	{
+		name: "to synchronise", account: teacher, cause: causeKey,
+		keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.State = authcore.ToSynchronise })},
+		english: "jdupont (Jeanne Dupont): key 0123456789 to synchronise: the next good PASSCODE is followed by the next code; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 à synchroniser : après le prochain PASSCODE juste, le code suivant sera demandé ; 1 application : notes",
+	},
+	{
+		name: "lost", account: teacher, cause: causeKey,
+		keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.State = authcore.Lost })},
+		english: "jdupont (Jeanne Dupont): key 0123456789 lost: assign another; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 déclarée perdue : lui en attribuer une autre ; 1 application : notes",
+	},
+	{
+		name: "expired, though active", account: teacher, cause: causeKey,
+		keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.Expires = whoisNow })},
+		english: "jdupont (Jeanne Dupont): key 0123456789 expired on 2026-09-02 08:00: assign another; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 périmée depuis le 02/09/2026 à 08:00 : lui en attribuer une autre ; 1 application : notes",
+	},
+	{
+		name: "no key", account: teacher, cause: causeKey,
+		english: "jdupont (Jeanne Dupont): no key: assign one with `sesame key assign SERIAL jdupont`; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : aucune clé : lui en attribuer une par « sesame key assign NUMÉRO jdupont » ; 1 application : notes",
+	},
+	{
+		name: "no rights", account: rightless, keys: []authcore.KeyInfo{inService()}, cause: causeRights,
+		english: "smartin (Martin): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures; 0 applications: a matter of rights, not of the key",
+		french:  "smartin (Martin) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec ; aucune application : c'est une question de droits, pas de clé",
+	},
+	{
+		name: "neither key nor rights", account: rightless, cause: causeKey,
+		english: "smartin (Martin): no key: assign one with `sesame key assign SERIAL smartin`; 0 applications: a matter of rights too",
+		french:  "smartin (Martin) : aucune clé : lui en attribuer une par « sesame key assign NUMÉRO smartin » ; aucune application : c'est aussi une question de droits",
+	},
+	{
+		name: "disabled: the key and the rights are as they are", account: disabled(teacher), keys: []authcore.KeyInfo{inService()}, cause: causeAccount,
+		english: "jdupont (Jeanne Dupont): account disabled: let them in again with `sesame user enable jdupont`; key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : compte désactivé : le rétablir par « sesame user enable jdupont » ; clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec ; 1 application : notes",
+	},
+	{
+		name: "of two keys one works", account: teacher, cause: causeNone,
+		keys: []authcore.KeyInfo{
+			{Serial: "FT1", State: authcore.Lost}, inService(),
 		},
-		{
-			name: "several applications, no name", account: head, keys: []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.Drift = -2 })}, cause: causeNone,
-			english: "mdurand: key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift -2, 0 failures; 2 applications: notes, base",
-			french:  "mdurand : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive -2, aucun échec ; 2 applications : notes, base",
-		},
-		{
-			name: "a failure", account: teacher, keys: []authcore.KeyInfo{inService()}, unmatched: 1, cause: causeNone,
-			english: "jdupont (Jeanne Dupont): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 1 failure; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, 1 échec ; 1 application : notes",
-		},
-		{
-			name: "failures of both kinds", account: teacher, keys: []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.WrongPIN = 2 })}, unmatched: 1, cause: causeNone,
-			english: "jdupont (Jeanne Dupont): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 3 failures (the next good PASSCODE is followed by the next code); 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, 3 échecs (après le prochain PASSCODE juste, le code suivant sera demandé) ; 1 application : notes",
-		},
-		{
-			name: "a counter has no drift", account: teacher, keys: []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.Kind, k.Period, k.Drift = otp.HOTP, "", 0 })}, cause: causeNone,
-			english: "jdupont (Jeanne Dupont): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, 0 failures; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, aucun échec ; 1 application : notes",
-		},
-		{
-			name: "the PIN was never defined", account: teacher, cause: causePIN,
-			keys:    []authcore.KeyInfo{{Serial: "FT1", Holder: "jdupont", State: authcore.PINToDefine, Kind: otp.TOTP, Digits: 6}},
-			english: "jdupont (Jeanne Dupont): key FT1, PIN never defined: at the first login they type the 6 digits alone, then choose a PIN; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : clé FT1, code PIN jamais défini : à la première connexion, taper les 6 chiffres seuls, puis choisir le code PIN ; 1 application : notes",
-		},
-		{
-			name: "the PIN was cleared", account: teacher, cause: causePIN,
-			keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.State, k.PINDefined, k.Digits = authcore.PINToDefine, false, 8 })},
-			english: "jdupont (Jeanne Dupont): key 0123456789, PIN cleared: at the next login they type the 8 digits alone, then choose a PIN; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : clé 0123456789, code PIN effacé : à la prochaine connexion, taper les 8 chiffres seuls, puis choisir un code PIN ; 1 application : notes",
-		},
-		{
-			name: "locked", account: teacher, cause: causeLock,
-			keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.State, k.WrongPIN = authcore.Locked, 5 })},
-			english: "jdupont (Jeanne Dupont): key 0123456789 locked after 5 wrong PINs: unlock it with `sesame key unlock 0123456789`; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : clé 0123456789 bloquée après 5 codes PIN faux : la débloquer par « sesame key unlock 0123456789 » ; 1 application : notes",
-		},
-		{
-			name: "to synchronise", account: teacher, cause: causeKey,
-			keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.State = authcore.ToSynchronise })},
-			english: "jdupont (Jeanne Dupont): key 0123456789 to synchronise: the next good PASSCODE is followed by the next code; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : clé 0123456789 à synchroniser : après le prochain PASSCODE juste, le code suivant sera demandé ; 1 application : notes",
-		},
-		{
-			name: "lost", account: teacher, cause: causeKey,
-			keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.State = authcore.Lost })},
-			english: "jdupont (Jeanne Dupont): key 0123456789 lost: assign another; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : clé 0123456789 déclarée perdue : lui en attribuer une autre ; 1 application : notes",
-		},
-		{
-			name: "expired, though active", account: teacher, cause: causeKey,
-			keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.Expires = whoisNow })},
-			english: "jdupont (Jeanne Dupont): key 0123456789 expired on 2026-09-02 08:00: assign another; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : clé 0123456789 périmée depuis le 02/09/2026 à 08:00 : lui en attribuer une autre ; 1 application : notes",
-		},
-		{
-			name: "no key", account: teacher, cause: causeKey,
-			english: "jdupont (Jeanne Dupont): no key: assign one with `sesame key assign SERIAL jdupont`; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : aucune clé : lui en attribuer une par « sesame key assign NUMÉRO jdupont » ; 1 application : notes",
-		},
-		{
-			name: "no rights", account: nobody, keys: []authcore.KeyInfo{inService()}, cause: causeRights,
-			english: "smartin (Martin): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures; 0 applications: a matter of rights, not of the key",
-			french:  "smartin (Martin) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec ; aucune application : c'est une question de droits, pas de clé",
-		},
-		{
-			name: "neither key nor rights", account: nobody, cause: causeKey,
-			english: "smartin (Martin): no key: assign one with `sesame key assign SERIAL smartin`; 0 applications: a matter of rights too",
-			french:  "smartin (Martin) : aucune clé : lui en attribuer une par « sesame key assign NUMÉRO smartin » ; aucune application : c'est aussi une question de droits",
-		},
-		{
-			name: "disabled: the key and the rights are as they are", account: disabled, keys: []authcore.KeyInfo{inService()}, cause: causeAccount,
-			english: "jdupont (Jeanne Dupont): account disabled: let them in again with `sesame user enable jdupont`; key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : compte désactivé : le rétablir par « sesame user enable jdupont » ; clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec ; 1 application : notes",
-		},
-		{
-			name: "of two keys one works", account: teacher, cause: causeNone,
-			keys: []authcore.KeyInfo{
-				{Serial: "FT1", State: authcore.Lost}, inService(),
-			},
-			english: "jdupont (Jeanne Dupont): key FT1 lost: assign another; key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures; 1 application: notes",
-			french:  "jdupont (Jeanne Dupont) : clé FT1 déclarée perdue : lui en attribuer une autre ; clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec ; 1 application : notes",
-		},
-	} {
+		english: "jdupont (Jeanne Dupont): key FT1 lost: assign another; key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé FT1 déclarée perdue : lui en attribuer une autre ; clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec ; 1 application : notes",
+	},
+}
+
+func TestWhois(t *testing.T) {
+	for _, c := range whoisTable {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWhois(c.account, c.keys, castApplications(t), whoisNow)
 			w.Unmatched, w.NextCodeAfter = c.unmatched, authcore.DefaultPolicy().NextCodeAfter

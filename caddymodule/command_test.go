@@ -28,7 +28,11 @@ func (b *adminBench) listen() string {
 	socket := filepath.Join(b.t.TempDir(), "admin.sock")
 	l, err := net.Listen("unix", socket)
 	b.must(err)
-	server := &http.Server{Handler: b.mux, ReadHeaderTimeout: time.Minute}
+	logged := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.seen.Add(r.RequestURI)
+		b.mux.ServeHTTP(w, r)
+	})
+	server := &http.Server{Handler: logged, ReadHeaderTimeout: time.Minute}
 	done := make(chan struct{})
 	go func() { defer close(done); server.Serve(l) }()
 	b.t.Cleanup(func() { server.Close(); <-done })
@@ -152,6 +156,9 @@ func TestCommandRefusals(t *testing.T) {
 		if out != "" {
 			t.Errorf("%s prints %q as if it had done something", c.line, out)
 		}
+	}
+	if log := b.seen.String(); strings.Contains(log, "123456") || !strings.Contains(log, "/sesame/users/personne") {
+		t.Errorf("the server was asked for what may be a PASSCODE, or for nothing:\n%s", log)
 	}
 }
 
