@@ -203,6 +203,15 @@ func TestRepeatAfterAnotherAnswer(t *testing.T) {
 	}
 }
 
+// Who corrects the identifier and sends the same PASSCODE at once sends another
+// form: it gets in.
+func TestTheIdentifierIsCorrected(t *testing.T) {
+	b := newBench(t)
+	b.inService("jdupont", pin)
+	r := b.denied(b.login("jdupond", pin+b.shows(0)))
+	b.want(b.answer(r.Challenge, b.rightAnswer(AskPasscode)), Granted, Done)
+}
+
 // A thousand browsers send one good PASSCODE at once: one gets in.
 func TestOneCodeOneSession(t *testing.T) {
 	const browsers = 1000

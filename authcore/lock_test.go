@@ -3,6 +3,7 @@ package authcore
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
@@ -234,6 +235,24 @@ func TestTwoKeys(t *testing.T) {
 	}
 	b.key = first
 	b.want(b.login("jdupont", pin+b.shows(0)), Granted, Done)
+}
+
+// Keys of six and of eight digits, of one person: the PASSCODE is cut for each.
+func TestKeysOfOtherLengths(t *testing.T) {
+	b := newBench(t)
+	b.inService("jdupont", pin)
+	six := b.key
+	b.key = totpKey("LONG-1")
+	b.key.Digits, b.key.Period, b.key.Hash = 8, 30*time.Second, otp.SHA512
+	b.must(b.ImportKey(t.Context(), by, NewKey{Serial: "LONG-1", Generator: b.key}))
+	b.must(b.AssignKey(t.Context(), by, "LONG-1", "jdupont"))
+	b.inService("jdupont", "5083")
+	b.want(b.login("jdupont", "5083"+b.shows(0)), Granted, Done)
+	b.denied(b.login("jdupont", "5083"+b.shows(0)[2:]))
+	b.key = six
+	b.want(b.login("jdupont", pin+b.shows(0)), Granted, Done)
+	b.wait(1)
+	b.denied(b.login("jdupont", b.shows(0)))
 }
 
 // Two keys that show the same code by chance are both consumed, and one of them

@@ -166,6 +166,26 @@ func TestSessionIsEnded(t *testing.T) {
 	}
 }
 
+// Each thing that ends a session does so by itself.
+func TestSessionAlive(t *testing.T) {
+	now := benchStart
+	session := Session{Epoch: 2, Idle: now.Add(1), End: now.Add(1)}
+	account := Account{Epoch: 2}
+	if !session.alive(account, now) {
+		t.Fatal("not alive a moment before its end")
+	}
+	for name, end := range map[string]func(*Session, *Account){
+		"idle": func(s *Session, _ *Account) { s.Idle = now }, "its end": func(s *Session, _ *Account) { s.End = now },
+		"ended": func(s *Session, _ *Account) { s.Ended = now.Add(time.Hour) }, "shut out": func(_ *Session, a *Account) { a.Disabled = true },
+		"later epoch": func(_ *Session, a *Account) { a.Epoch = 3 }, "earlier epoch": func(_ *Session, a *Account) { a.Epoch = 1 },
+	} {
+		s, a := session, account
+		if end(&s, &a); s.alive(a, now) {
+			t.Errorf("%s: alive", name)
+		}
+	}
+}
+
 func TestSessionOfNobody(t *testing.T) {
 	b := newBench(t)
 	token := b.inService("jdupont", pin).Token
