@@ -73,13 +73,19 @@ const (
 	KeyAssigned                            // "key-assigned"
 	KeyUnlocked                            // "key-unlocked"
 	PINCleared                             // "pin-cleared"
+	KeyHandedOver                          // "key-handed-over"
+	KeyLost                                // "key-lost"
+	KeyFound                               // "key-found"
+	KeyRetired                             // "key-retired"
+	KeyResynchronised                      // "key-resynchronised"
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"login-accepted", "code-unmatched", "code-too-far", "code-reused", "pin-wrong", "pin-asked", "pin-refused", "pin-staged", "pin-defined",
 	"next-code-asked", "next-code-wrong", "key-locked", "key-unusable", "person-unknown", "person-disabled", "login-busy",
 	"session-handed-over", "session-ended",
-	"account-added", "account-changed", "key-imported", "key-assigned", "key-unlocked", "pin-cleared"}}
+	"account-added", "account-changed", "key-imported", "key-assigned", "key-unlocked", "pin-cleared",
+	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

@@ -18,9 +18,10 @@ const (
 	Active                         // "active": PASSCODE opens («en service»)
 	Locked                         // "locked": nothing opens until somebody unlocks it («bloquée»)
 	Lost                           // "lost": declared lost, nothing opens («perdue»)
+	Retired                        // "retired": ended for good («retirée»)
 )
 
-var stateNames = words[State]{what: "key state", names: []string{"", "pin-to-define", "to-synchronise", "active", "locked", "lost"}}
+var stateNames = words[State]{what: "key state", names: []string{"", "pin-to-define", "to-synchronise", "active", "locked", "lost", "retired"}}
 
 // String gives the state's word.
 func (s State) String() string { return stateNames.name(s) }
@@ -70,7 +71,9 @@ type Key struct {
 	Expires  time.Time // zero: never
 	Imported time.Time
 	Assigned time.Time // zero in stock
-	LastUsed time.Time // last full success; zero before the first
+	// HandedOver is when it was put into its holder's hand; zero before.
+	HandedOver time.Time
+	LastUsed   time.Time // last full success; zero before the first
 }
 
 // maxDrift bounds what is learnt of a key's clock: twelve hours of one-minute
@@ -229,9 +232,9 @@ func (k Key) Unlock() (Key, error) {
 }
 
 // ClearPIN forgets the PIN: the holder defines another at the next login, as at
-// the first. A lock stays. Error: ErrState when the key is lost.
+// the first. A lock stays. Error: ErrState when the key is lost or retired.
 func (k Key) ClearPIN() (Key, error) {
-	if k.State == Lost {
+	if k.State == Lost || k.State == Retired {
 		return k, ErrState
 	}
 	k.PIN = ""
@@ -242,10 +245,13 @@ func (k Key) ClearPIN() (Key, error) {
 }
 
 // Assign gives a key in stock to a holder, who will define its PIN. Error:
-// ErrAssigned.
+// ErrAssigned, ErrState when the key is retired.
 func (k Key) Assign(to Identifier, now time.Time) (Key, error) {
-	if k.Holder != "" {
+	switch {
+	case k.Holder != "":
 		return k, ErrAssigned
+	case k.State == Retired:
+		return k, ErrState
 	}
 	k.Holder, k.Assigned, k.State, k.PIN, k.WrongPIN = to, now, PINToDefine, "", 0
 	return k, nil

@@ -24,6 +24,7 @@ type KeyInfo struct {
 	Expires    time.Time  `json:"expires,omitzero"`
 	Imported   time.Time  `json:"imported,omitzero"`
 	Assigned   time.Time  `json:"assigned,omitzero"`
+	HandedOver time.Time  `json:"handed_over,omitzero"`
 	LastUsed   time.Time  `json:"last_used,omitzero"`
 }
 
@@ -32,7 +33,7 @@ func (k Key) Info() KeyInfo {
 	info := KeyInfo{
 		Serial: k.Serial, Holder: k.Holder, State: k.State, Kind: k.Generator.Kind, Digits: k.Generator.Digits,
 		PINDefined: !k.PIN.IsZero(), Drift: k.Drift, WrongPIN: k.WrongPIN,
-		Expires: k.Expires, Imported: k.Imported, Assigned: k.Assigned, LastUsed: k.LastUsed,
+		Expires: k.Expires, Imported: k.Imported, Assigned: k.Assigned, HandedOver: k.HandedOver, LastUsed: k.LastUsed,
 	}
 	if k.Generator.Period > 0 {
 		info.Period = k.Generator.Period.String()

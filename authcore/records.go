@@ -68,18 +68,19 @@ func auditName(e Event, n int) string {
 // the other; the tags are the format.
 type (
 	keyRecord struct {
-		Serial    Serial        `json:"serial"`
-		Holder    Identifier    `json:"holder,omitempty"`
-		State     State         `json:"state"`
-		Generator otp.Generator `json:"generator"`
-		PIN       PINHash       `json:"pin,omitempty"`
-		Used      otp.Step      `json:"used"`
-		Drift     otp.Step      `json:"drift,omitempty"`
-		WrongPIN  int           `json:"wrongPIN,omitempty"`
-		Expires   time.Time     `json:"expires,omitzero"`
-		Imported  time.Time     `json:"imported,omitzero"`
-		Assigned  time.Time     `json:"assigned,omitzero"`
-		LastUsed  time.Time     `json:"lastUsed,omitzero"`
+		Serial     Serial        `json:"serial"`
+		Holder     Identifier    `json:"holder,omitempty"`
+		State      State         `json:"state"`
+		Generator  otp.Generator `json:"generator"`
+		PIN        PINHash       `json:"pin,omitempty"`
+		Used       otp.Step      `json:"used"`
+		Drift      otp.Step      `json:"drift,omitempty"`
+		WrongPIN   int           `json:"wrongPIN,omitempty"`
+		Expires    time.Time     `json:"expires,omitzero"`
+		Imported   time.Time     `json:"imported,omitzero"`
+		Assigned   time.Time     `json:"assigned,omitzero"`
+		HandedOver time.Time     `json:"handedOver,omitzero"`
+		LastUsed   time.Time     `json:"lastUsed,omitzero"`
 	}
 	accountRecord struct {
 		Identifier    Identifier `json:"identifier"`

@@ -29,7 +29,7 @@ var goldenRecords = map[string]any{
 	"key": keyRecord{
 		Serial: "0123456789", Holder: "jdupont", State: ToSynchronise, PIN: "$argon2id$v=19$m=12288,t=3,p=1,keyid=7$c2FsdA$aGFzaA",
 		Generator: otp.Generator{Kind: otp.TOTP, Hash: otp.SHA256, Seed: []byte("not a real seed."), Serial: "0123456789", Digits: 6, Period: time.Minute},
-		Used:      29_000_000, Drift: -2, WrongPIN: 4, Expires: recordTime.AddDate(5, 0, 0), Imported: recordTime, Assigned: recordTime, LastUsed: recordTime,
+		Used:      29_000_000, Drift: -2, WrongPIN: 4, Expires: recordTime.AddDate(5, 0, 0), Imported: recordTime, Assigned: recordTime, HandedOver: recordTime, LastUsed: recordTime,
 	},
 	"session": sessionRecord{
 		ID: "name-of-the-session", Parent: "name-of-the-portals", Host: "app.test", Holder: "jdupont", Serial: "0123456789", Method: "otp", Epoch: 3,

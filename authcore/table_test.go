@@ -47,6 +47,7 @@ var situations = []situation{
 	{"to synchronise", func(s *scene) { s.keys[0].State = ToSynchronise }},
 	{"locked", func(s *scene) { s.keys[0].State = Locked }},
 	{"lost", func(s *scene) { s.keys[0].State = Lost }},
+	{"retired", func(s *scene) { s.keys[0].State = Retired }},
 	{"in stock", func(s *scene) { s.keys[0].Holder = "" }},
 	{"another person's", func(s *scene) { s.keys[0].Holder = "mmartin" }},
 	{"expired", func(s *scene) { s.keys[0].Expires = tableNow }},

@@ -10,14 +10,15 @@ import (
 // The words of every enumeration: they are names in records, in the API and in
 // the configuration, so they stay.
 func TestWords(t *testing.T) {
-	checkWords[State](t, "pin-to-define to-synchronise active locked lost")
+	checkWords[State](t, "pin-to-define to-synchronise active locked lost retired")
 	checkWords[Question](t, "passcode new-pin new-passcode next-code done")
 	checkWords[Outcome](t, "asked granted denied reused pin-denied")
 	checkWords[PINProblem](t, "too-short too-long repeats sequence date common from-serial from-code mismatch")
 	checkWords[RuleKind](t, "everyone person group function establishment")
 	checkWords[EventKind](t, `login-accepted code-unmatched code-too-far code-reused pin-wrong pin-asked pin-refused pin-staged pin-defined
 		next-code-asked next-code-wrong key-locked key-unusable person-unknown person-disabled login-busy session-handed-over session-ended
-		account-added account-changed key-imported key-assigned key-unlocked pin-cleared`)
+		account-added account-changed key-imported key-assigned key-unlocked pin-cleared
+		key-handed-over key-lost key-found key-retired key-resynchronised`)
 	for v, want := range map[Verdict]string{0: "unknown verdict 0", Refused: "refused", Accepted: "accepted", Accepted + 1: "unknown verdict 7"} {
 		if got := v.String(); got != want {
 			t.Errorf("verdict %d is %q", v, got)

@@ -1,0 +1,95 @@
+package authcore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sesame-gateway/sesame/authcore/store"
+)
+
+// HandOverKey writes down that a key is in its holder's hand. Errors:
+// ErrNotFound, ErrState, the store's.
+func (g *Gate) HandOverKey(ctx context.Context, by Actor, serial Serial) error {
+	return g.changeKey(ctx, by, serial, KeyHandedOver, func(k Key) (Key, error) { return k.HandOver(g.now()) })
+}
+
+// FoundKey opens a lost key again. Errors: ErrNotFound, ErrState, the store's.
+func (g *Gate) FoundKey(ctx context.Context, by Actor, serial Serial) error {
+	return g.changeKey(ctx, by, serial, KeyFound, func(k Key) (Key, error) { return k.Found(g.policy) })
+}
+
+// ResyncKey finds the clock of a key from two codes in a row, which it consumes.
+// Errors: ErrNoPair, ErrNotFound, ErrState, the store's.
+func (g *Gate) ResyncKey(ctx context.Context, by Actor, serial Serial, first, second Passcode) error {
+	return g.changeKey(ctx, by, serial, KeyResynchronised, func(k Key) (Key, error) {
+		return k.Resync(first.digits, second.digits, g.now())
+	})
+}
+
+// LoseKey shuts a key that was lost or stolen, and ends its holder's sessions.
+// Errors: ErrNotFound, ErrState, the store's.
+func (g *Gate) LoseKey(ctx context.Context, by Actor, serial Serial) error {
+	return g.takeKey(ctx, by, serial, KeyLost, Key.ReportLost)
+}
+
+// RetireKey ends a key for good, takes it from its holder and ends their
+// sessions. Errors: ErrNotFound, ErrState, the store's.
+func (g *Gate) RetireKey(ctx context.Context, by Actor, serial Serial) error {
+	return g.takeKey(ctx, by, serial, KeyRetired, Key.Retire)
+}
+
+// takeKey is changeKey for what ends a key's use: the sessions that it may have
+// opened end in the same transaction.
+func (g *Gate) takeKey(ctx context.Context, by Actor, serial Serial, kind EventKind, change func(Key) (Key, error)) error {
+	return g.act(ctx, func(w store.Writer, _ time.Time) ([]Event, error) {
+		was, err := g.keyIn(w, serial)
+		if err != nil {
+			return nil, err
+		}
+		k, err := change(was)
+		if err != nil {
+			return nil, fmt.Errorf("key %s is %s: %w", serial, was.State, err)
+		}
+		if err := write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{}); err != nil {
+			return nil, err
+		}
+		if was.Holder != "" {
+			err = g.withoutKey(w, was.Holder, serial, k.Holder == "")
+		}
+		return []Event{{Kind: kind, Serial: serial, Holder: was.Holder, Actor: by.Name}}, err
+	})
+}
+
+// withoutKey ends the sessions of somebody whose key is shut, and takes it from
+// them where it is theirs no more.
+func (g *Gate) withoutKey(w store.Writer, holder Identifier, serial Serial, taken bool) error {
+	a, err := g.accountIn(w, holder)
+	if err != nil {
+		return err
+	}
+	a.Epoch++
+	if taken {
+		a.Keys = slices.DeleteFunc(slices.Clone(a.Keys), func(s Serial) bool { return s == serial })
+	}
+	return write(g.secrets(), w, accountName(holder), accountRecord(a), time.Time{})
+}
+
+// WhichKeys returns the keys that show a code now, or within Policy.Large steps
+// of now: the answer to "whose is this?". It consumes nothing. Error: the store's.
+func (g *Gate) WhichKeys(ctx context.Context, code Passcode) ([]KeyInfo, error) {
+	var found []KeyInfo
+	err := g.shared.store.View(ctx, func(r store.Reader) error {
+		found = nil
+		now := g.now()
+		_, err := collect(g.secrets(), r, keyPrefix, func(rec keyRecord) (bool, error) {
+			if k := Key(rec); k.Serial != nobodyKey && k.State != Retired && k.Shows(code.digits, now, g.policy) {
+				found = append(found, k.Info())
+			}
+			return false, nil
+		})
+		return err
+	})
+	return found, err
+}
