@@ -185,7 +185,7 @@ func marked(s states.State) []string {
 }
 
 func TestErrorsAreTiedToTheirFields(t *testing.T) {
-	r := newRenderer(t)
+	r := renderer(t)
 	everyPage(t, func(t *testing.T, s states.State, l ui.Lang, page string) {
 		root := parse(t, page)
 		ids := byID(t, root)
@@ -251,7 +251,7 @@ func TestTheFocusStartsWhereItHelps(t *testing.T) {
 }
 
 func TestTheIdentifierIsKeptAfterARefusal(t *testing.T) {
-	r := newRenderer(t)
+	r := renderer(t)
 	for notice, want := range map[ui.Notice]string{
 		ui.NoticeRefused:                     "cmartin",
 		ui.NoticePasscodeTooShort:            "cmartin",
@@ -268,7 +268,7 @@ func TestTheIdentifierIsKeptAfterARefusal(t *testing.T) {
 // Digits in the identifier's field may be a PASSCODE: they are nowhere in the
 // page, whatever the caller hands over.
 func TestAPasscodeInTheWrongFieldIsNotShown(t *testing.T) {
-	page := render(t, newRenderer(t), states.Plain, ui.Login{Identifier: "5839402716", Notice: ui.NoticeIdentifierLooksLikePasscode})
+	page := render(t, renderer(t), states.Plain, ui.Login{Identifier: "5839402716", Notice: ui.NoticeIdentifierLooksLikePasscode})
 	if strings.Contains(page, "5839402716") {
 		t.Error("the page shows what was typed")
 	}
@@ -334,7 +334,7 @@ func TestWaitIsRoundedUpAndBounded(t *testing.T) {
 }
 
 func TestDigitsAreThoseOfTheKey(t *testing.T) {
-	r := newRenderer(t)
+	r := renderer(t)
 	for digits, want := range map[ui.Digits]string{0: "6 chiffres", 6: "6 chiffres", 7: "7 chiffres", 8: "8 chiffres"} {
 		for _, p := range []ui.Page{
 			ui.Login{Digits: digits, Notice: ui.NoticePasscodeMissing}, ui.Synchronise{Digits: digits, Notice: ui.NoticeRefused},

@@ -163,7 +163,7 @@ func TestDocument(t *testing.T) {
 			t.Errorf("lang is %q", lang)
 		}
 		title := words(all(root, "title")[0])
-		want, err := newRenderer(t).Title(l, s.Page)
+		want, err := renderer(t).Title(l, s.Page)
 		if err != nil || title != want {
 			t.Errorf("the title is %q, Title says %q, %v", title, want, err)
 		}
@@ -244,7 +244,7 @@ func meaning(p ui.Page) string {
 }
 
 func TestTitlesDiffer(t *testing.T) {
-	r := newRenderer(t)
+	r := renderer(t)
 	for _, l := range ui.Langs() {
 		pages := make(map[string]string)
 		for _, s := range states.All() {
@@ -261,7 +261,7 @@ func TestTitlesDiffer(t *testing.T) {
 }
 
 func TestTitlesOfErrorsAndSteps(t *testing.T) {
-	r := newRenderer(t)
+	r := renderer(t)
 	for _, c := range []struct {
 		lang ui.Lang
 		page ui.Page
@@ -329,7 +329,7 @@ func TestLinksLead(t *testing.T) {
 
 // Links to pages of the portal name its host: the page may stand elsewhere.
 func TestLinksStartWithThePortal(t *testing.T) {
-	r := newRenderer(t)
+	r := renderer(t)
 	for _, portal := range []string{"https://portail.example.org", "https://portail.example.org/"} {
 		f := states.SignedIn()
 		f.PortalURL = portal

@@ -19,9 +19,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden pages in testdata/golden")
 
-func newRenderer(t testing.TB) *ui.Renderer {
+// shared is made once: parsing the templates takes longer than showing a page.
+var shared = sync.OnceValues(ui.New)
+
+func renderer(t testing.TB) *ui.Renderer {
 	t.Helper()
-	r, err := ui.New()
+	r, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +43,7 @@ func render(t testing.TB, r *ui.Renderer, f ui.Frame, p ui.Page) string {
 // everyPage calls check with every state in every language.
 func everyPage(t *testing.T, check func(t *testing.T, s states.State, l ui.Lang, html string)) {
 	t.Helper()
-	r := newRenderer(t)
+	r := renderer(t)
 	for _, s := range states.All() {
 		for _, l := range ui.Langs() {
 			t.Run(s.Name+"/"+l.String(), func(t *testing.T) {
@@ -66,7 +69,7 @@ func TestGoldenPages(t *testing.T) {
 		}
 		want, err := os.ReadFile(path)
 		if err != nil {
-			t.Fatalf("%v (go test -run TestGoldenPages -update writes it)", err)
+			t.Fatalf("%v (go test ./ui -run TestGoldenPages -update writes it)", err)
 		}
 		if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
 			t.Errorf("the page is not the golden one (-want +got):\n%s", diff)
@@ -89,7 +92,7 @@ func writeGolden(t *testing.T, path, html string) {
 }
 
 func TestRenderRefusesWhatIsNoPage(t *testing.T) {
-	r := newRenderer(t)
+	r := renderer(t)
 	for name, c := range map[string]struct {
 		frame ui.Frame
 		page  ui.Page
@@ -127,13 +130,13 @@ func (d fullDisk) Write([]byte) (int, error) { return 0, d.err }
 
 func TestRenderReportsAFailedWrite(t *testing.T) {
 	broken := errors.New("connection reset")
-	if err := newRenderer(t).Render(fullDisk{broken}, ui.Frame{}, ui.Logout{}); !errors.Is(err, broken) {
+	if err := renderer(t).Render(fullDisk{broken}, ui.Frame{}, ui.Logout{}); !errors.Is(err, broken) {
 		t.Errorf("Render returned %v, not the writer's error", err)
 	}
 }
 
 func TestRendererMayBeShared(t *testing.T) {
-	r := newRenderer(t)
+	r := renderer(t)
 	want := render(t, r, states.Plain, ui.Login{})
 	var group sync.WaitGroup
 	for range 8 {
@@ -149,7 +152,7 @@ func TestRendererMayBeShared(t *testing.T) {
 
 // A notice may be put on any page that has one, even where no journey leads.
 func TestEveryNoticeOnEveryPage(t *testing.T) {
-	r := newRenderer(t)
+	r := renderer(t)
 	for _, n := range ui.Notices() {
 		pages := []ui.Page{ui.NewPIN{Min: 4, Max: 8, Notice: n}}
 		if n < ui.NoticePINMissing {
@@ -172,7 +175,7 @@ func TestEveryNoticeOnEveryPage(t *testing.T) {
 // The refusal of a login says the same whatever was wrong: it has no room for
 // anything else.
 func TestTheRefusalIsTheOneText(t *testing.T) {
-	heading, text, err := newRenderer(t).NoticeText(ui.French, ui.Login{Notice: ui.NoticeRefused})
+	heading, text, err := renderer(t).NoticeText(ui.French, ui.Login{Notice: ui.NoticeRefused})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func hostilePages() []ui.Page {
 }
 
 func TestNothingThatIsShownBecomesMarkup(t *testing.T) {
-	r := newRenderer(t)
+	r := renderer(t)
 	fill := func(text string, p ui.Page) (ui.Frame, ui.Page) {
 		f := filled(reflect.ValueOf(states.Full(states.Refused)), text).Interface().(ui.Frame)
 		return f, filled(reflect.ValueOf(p), text).Interface().(ui.Page)
@@ -134,7 +134,7 @@ func checkAddresses(t *testing.T, root *html.Node) {
 
 // What is typed stands in the page to the letter, once the browser has read it.
 func TestTextsAreShownToTheLetter(t *testing.T) {
-	r := newRenderer(t)
+	r := renderer(t)
 	for _, text := range []string{`O'Brien <b>&amp;</b> "Jo"`, `{digits}{title}{{.}}`, `C:\temp\n`} {
 		f := states.Plain
 		f.Person = text
@@ -154,7 +154,7 @@ func FuzzRender(f *testing.F) {
 	for _, attack := range attacks[:len(attacks)-1] {
 		f.Add(attack)
 	}
-	r := newRenderer(f)
+	r := renderer(f)
 	show := func(t testing.TB, text string) *html.Node {
 		frame := filled(reflect.ValueOf(states.Full(states.Refused)), text).Interface().(ui.Frame)
 		page := filled(reflect.ValueOf(ui.Login{Notice: ui.NoticeRefused}), text).Interface().(ui.Page)
