@@ -229,6 +229,9 @@ func TestTheFocusStartsWhereItHelps(t *testing.T) {
 		for n := range nodes(root) {
 			if _, ok := attr(n, "autofocus"); ok {
 				focused = append(focused, get(n, "id"))
+				if n.Data != "input" && get(n, "tabindex") != "-1" {
+					t.Errorf("<%s> cannot take the focus that it asks for", n.Data)
+				}
 			}
 			if index, ok := attr(n, "tabindex"); ok && index != "-1" {
 				t.Errorf("tabindex=%q changes the order of the page", index)
