@@ -34,7 +34,7 @@ func listKeys(c *adminCall) (any, error) {
 }
 
 // keyFilter reads which keys to list: those of a state, of a holder, in stock.
-// A state says something of keys that have a holder only.
+// Of a key in stock the state says nothing.
 func (c *adminCall) keyFilter() (func(authcore.KeyInfo) bool, error) {
 	stock, err := c.flag("stock")
 	if err != nil {
@@ -43,7 +43,7 @@ func (c *adminCall) keyFilter() (func(authcore.KeyInfo) bool, error) {
 	var state authcore.State
 	if text := c.query.Get("state"); text != "" {
 		if err := state.UnmarshalText([]byte(text)); err != nil {
-			return nil, adminRefusal(http.StatusBadRequest, "%w: there are pin-to-define, to-synchronise, active, locked and lost", err)
+			return nil, adminRefusal(http.StatusBadRequest, "%w: there are pin-to-define, to-synchronise, active, locked, lost and retired", err)
 		}
 	}
 	var holder authcore.Identifier
@@ -53,10 +53,13 @@ func (c *adminCall) keyFilter() (func(authcore.KeyInfo) bool, error) {
 		}
 	}
 	return func(k authcore.KeyInfo) bool {
-		return (!stock || k.Holder == "") && (holder == "" || k.Holder == holder) &&
-			(state == 0 || k.State == state && k.Holder != "")
+		return (!stock || keyInStock(k)) && (holder == "" || k.Holder == holder) &&
+			(state == 0 || k.State == state && !keyInStock(k))
 	}, nil
 }
+
+// keyInStock reports whether a key waits to be assigned.
+func keyInStock(k authcore.KeyInfo) bool { return k.Holder == "" && k.State != authcore.Retired }
 
 func showKey(c *adminCall) (any, error) {
 	serial, err := c.serial()
@@ -86,7 +89,7 @@ func assignKey(c *adminCall) (any, error) {
 }
 
 // explainAssignment says whether it is the key or the person that is missing,
-// or whose the key is.
+// whose the key is, or what became of it.
 func (c *adminCall) explainAssignment(serial authcore.Serial, to authcore.Identifier, err error) error {
 	if errors.Is(err, authcore.ErrNotFound) {
 		if _, missing := c.gate.Account(c.Context(), to); missing != nil {
@@ -94,8 +97,11 @@ func (c *adminCall) explainAssignment(serial authcore.Serial, to authcore.Identi
 		}
 		return noSuch("key", serial, err)
 	}
-	if k, known := c.gate.KeyInfo(c.Context(), serial); known == nil && errors.Is(err, authcore.ErrAssigned) {
+	switch k, unknown := c.gate.KeyInfo(c.Context(), serial); {
+	case unknown == nil && errors.Is(err, authcore.ErrAssigned):
 		return adminRefusal(http.StatusConflict, "key %s belongs to %s already", serial, k.Holder)
+	case unknown == nil && errors.Is(err, authcore.ErrState):
+		return adminRefusal(http.StatusConflict, "key %s is %s: only a key in stock can be assigned", serial, k.State)
 	}
 	return err
 }
@@ -105,7 +111,7 @@ func unlockKey(c *adminCall) (any, error) {
 }
 
 func clearPIN(c *adminCall) (any, error) {
-	return c.changeKey(c.gate.ClearPIN, "a lost key keeps its PIN until it is found")
+	return c.changeKey(c.gate.ClearPIN, "the PIN of a key that is lost or retired stays as it is")
 }
 
 // changeKey makes a change that some states do not allow: why says so.

@@ -58,10 +58,13 @@ func TestAdminKeys(t *testing.T) {
 	b.person(authcore.Account{Identifier: "smartin"}, "")
 	b.must(b.gate.ImportKey(t.Context(), castActor, authcore.NewKey{Serial: "STOCK1", Generator: castKey("STOCK1")}))
 
+	b.must(b.gate.ImportKey(t.Context(), castActor, authcore.NewKey{Serial: "RETIRED1", Generator: castKey("RETIRED1")}))
+	b.must(b.gate.RetireKey(t.Context(), castActor, "RETIRED1"))
 	for query, want := range map[string][]authcore.Serial{
-		"":                                    {"0123456789", "STOCK1"},
+		"":                                    {"0123456789", "RETIRED1", "STOCK1"},
+		"?state=retired":                      {"RETIRED1"},
 		"?stock=true":                         {"STOCK1"},
-		"?stock=false":                        {"0123456789", "STOCK1"},
+		"?stock=false":                        {"0123456789", "RETIRED1", "STOCK1"},
 		"?holder=JDUPONT":                     {"0123456789"},
 		"?state=pin-to-define":                {"0123456789"},
 		"?state=active":                       nil,
@@ -78,6 +81,12 @@ func TestAdminKeys(t *testing.T) {
 		}
 	}
 	var k authcore.KeyInfo
+	if a := b.post("/sesame/keys/RETIRED1/assign", `{"holder":"smartin"}`); a.status != http.StatusConflict || a.error() != "key RETIRED1 is retired: only a key in stock can be assigned" {
+		t.Errorf("assigning a retired key: %d %s", a.status, &a.body)
+	}
+	if a := b.ask(http.MethodPost, "/sesame/keys/RETIRED1/clear-pin", ""); a.status != http.StatusConflict || !strings.Contains(a.error(), "key RETIRED1 is retired: ") {
+		t.Errorf("clearing the PIN of a retired key: %d %s", a.status, &a.body)
+	}
 	b.want(b.post("/sesame/keys/stock1/assign", `{"holder":"SMartin"}`), http.StatusOK, &k)
 	if k.Holder != "smartin" || k.Serial != "STOCK1" || !k.Assigned.Equal(adminStart) {
 		t.Errorf("after assign: %+v", k)

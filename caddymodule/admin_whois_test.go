@@ -103,6 +103,12 @@ var whoisTable = []struct {
 		french:  "jdupont (Jeanne Dupont) : clé 0123456789 déclarée perdue : lui en attribuer une autre ; 1 application : notes",
 	},
 	{
+		name: "a state that no holder's key has", account: teacher, cause: causeKey,
+		keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.State = authcore.Retired })},
+		english: "jdupont (Jeanne Dupont): key 0123456789 retired; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 (retired) ; 1 application : notes",
+	},
+	{
 		name: "expired, though active", account: teacher, cause: causeKey,
 		keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.Expires = whoisNow })},
 		english: "jdupont (Jeanne Dupont): key 0123456789 expired on 2026-09-02 08:00: assign another; 1 application: notes",

@@ -69,9 +69,9 @@ func keyListCommand() *cobra.Command {
 		return ask(c, question{method: http.MethodGet, path: "/sesame/keys", query: query}, c.sayKeys)
 	})
 	f := cmd.Flags()
-	f.StringVar(&state, "state", "", "only keys in this state: pin-to-define, to-synchronise, active, locked or lost")
+	f.StringVar(&state, "state", "", "only keys in this state: pin-to-define, to-synchronise, active, locked, lost or retired")
 	f.StringVar(&holder, "holder", "", "only the keys of this person")
-	f.BoolVar(&stock, "stock", false, "only keys that nobody has")
+	f.BoolVar(&stock, "stock", false, "only keys that wait to be assigned")
 	return cmd
 }
 
@@ -108,6 +108,7 @@ func (c *client) sayKey(k authcore.KeyInfo) {
 	c.sheet(append(facts, [][2]string{
 		{"imported", localTime(k.Imported)},
 		{"assigned", localTime(k.Assigned)},
+		{"handed over", localTime(k.HandedOver)},
 		{"last used", localTime(k.LastUsed)},
 		{"expires", localTime(k.Expires)},
 	}...))
@@ -124,13 +125,13 @@ func (c *client) sayPINCleared(k authcore.KeyInfo) {
 	}
 }
 
-// keyState is a key's state for people to read. Without a holder it is in stock;
-// past its date it is expired, whatever else it is.
+// keyState is a key's state for people to read. Past its date it is expired,
+// whatever else it is.
 func keyState(k authcore.KeyInfo, now time.Time) string {
 	switch {
 	case keyExpired(k, now):
 		return "expired"
-	case k.Holder == "" && k.State != authcore.Lost:
+	case keyInStock(k):
 		return "in stock"
 	}
 	return k.State.String()

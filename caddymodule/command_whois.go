@@ -38,6 +38,7 @@ type whoisWords struct {
 	cleared      string // serial, digits
 	locked       string // serial, wrong PINs, serial
 	lost         string // serial
+	other        string // serial, state
 
 	never       string
 	colon       string
@@ -61,6 +62,7 @@ var whoisEnglish = whoisWords{
 	cleared:      "key %s, PIN cleared: at the next login they type the %d digits alone, then choose a PIN",
 	locked:       "key %s locked after %d wrong PINs: unlock it with `sesame key unlock %s`",
 	lost:         "key %s lost: assign another",
+	other:        "key %s %s",
 	never:        "never",
 	colon:        ": ",
 	semicolon:    "; ",
@@ -83,6 +85,7 @@ var whoisFrench = whoisWords{
 	cleared:      "clé %s, code PIN effacé : à la prochaine connexion, taper les %d chiffres seuls, puis choisir un code PIN",
 	locked:       "clé %s bloquée après %d codes PIN faux : la débloquer par « sesame key unlock %s »",
 	lost:         "clé %s déclarée perdue : lui en attribuer une autre",
+	other:        "clé %s (%s)",
 	never:        "jamais",
 	colon:        " : ",
 	semicolon:    " ; ",
@@ -142,8 +145,10 @@ func (t *whoisWords) key(k authcore.KeyInfo, w whois, now time.Time) string {
 		return fmt.Sprintf(t.synchronise, k.Serial)
 	case k.State == authcore.Active:
 		return t.activeKey(k, w)
+	case k.State == authcore.Lost:
+		return fmt.Sprintf(t.lost, k.Serial)
 	}
-	return fmt.Sprintf(t.lost, k.Serial)
+	return fmt.Sprintf(t.other, k.Serial, k.State)
 }
 
 func (t *whoisWords) activeKey(k authcore.KeyInfo, w whois) string {
