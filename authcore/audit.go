@@ -78,6 +78,8 @@ const (
 	KeyFound                               // "key-found"
 	KeyRetired                             // "key-retired"
 	KeyResynchronised                      // "key-resynchronised"
+	EmergencyGiven                         // "emergency-given": codes for a lost key
+	EmergencyUsed                          // "emergency-used": a login with one
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -85,7 +87,7 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"next-code-asked", "next-code-wrong", "key-locked", "key-unusable", "person-unknown", "person-disabled", "login-busy",
 	"session-handed-over", "session-ended",
 	"account-added", "account-changed", "key-imported", "key-assigned", "key-unlocked", "pin-cleared",
-	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised"}}
+	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised", "emergency-given", "emergency-used"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

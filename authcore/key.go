@@ -68,6 +68,9 @@ type Key struct {
 	// full success. Only who holds the key can raise it.
 	WrongPIN int
 
+	// Emergency holds the codes that serve while the key is lost.
+	Emergency emergency
+
 	Expires  time.Time // zero: never
 	Imported time.Time
 	Assigned time.Time // zero in stock
@@ -89,14 +92,21 @@ type Trial struct {
 	Drift    otp.Step `json:"drift,omitempty"`    // that, less the step of our own clock
 	NextCode bool     `json:"nextCode,omitempty"` // good only with the next code behind it
 	Used     bool     `json:"used,omitempty"`     // consumed before this trial
+	// Emergency: not the key's code but one that replaces it.
+	Emergency bool `json:"emergency,omitempty"`
 }
 
-// usable reports whether the key may open anything for its holder at all. It
-// is the one place that says so.
-func (k Key) usable(now time.Time) bool {
+// usable reports whether a code of the key, or one that replaces it, may open
+// anything for its holder at all. It is the one place that says so.
+func (k Key) usable(t Trial, now time.Time) bool {
+	if k.Holder == "" || !k.Expires.IsZero() && !now.Before(k.Expires) {
+		return false
+	}
 	switch k.State {
 	case PINToDefine, ToSynchronise, Active:
-		return k.Holder != "" && (k.Expires.IsZero() || now.Before(k.Expires))
+		return !t.Emergency
+	case Lost:
+		return k.Emergency.given() && now.Before(k.Emergency.Until) && (t.Emergency || k.Emergency.KeyEnds)
 	default:
 		return false
 	}
@@ -163,6 +173,11 @@ func (k Key) consume(code string, now time.Time, drift otp.Step, r reach) (Key, 
 	}
 }
 
+// of reports whether another trial was of the very same code of the same key.
+func (t Trial) of(other Trial) bool {
+	return t.Serial == other.Serial && t.Step == other.Step && !t.Emergency && !other.Emergency
+}
+
 // matched reports whether the code was this key's at all.
 func (t Trial) matched() bool { return t.Serial != "" }
 
@@ -172,7 +187,7 @@ func (t Trial) matched() bool { return t.Serial != "" }
 // NextCodeWanted or Accepted.
 func (k Key) Judge(t Trial, right bool, now time.Time, pol Policy) (Key, Verdict) {
 	switch {
-	case !k.usable(now):
+	case !k.usable(t, now):
 		return k, Refused
 	case right && t.Used:
 		k.WrongPIN = max(0, k.WrongPIN-1)
@@ -182,6 +197,9 @@ func (k Key) Judge(t Trial, right bool, now time.Time, pol Policy) (Key, Verdict
 		return k, Refused
 	case !right:
 		return k, Refused
+	case t.Emergency:
+		k.WrongPIN, k.LastUsed = 0, now
+		return k, Accepted
 	case t.NextCode:
 		k.WrongPIN = max(0, k.WrongPIN-1)
 		k.State = ToSynchronise
@@ -205,7 +223,7 @@ func (k Key) DefinePIN(pin PINHash, t Trial, now time.Time) Key {
 }
 
 func (k Key) accept(now time.Time, drift otp.Step) Key {
-	k.State, k.WrongPIN, k.LastUsed = Active, 0, now
+	k.State, k.WrongPIN, k.LastUsed, k.Emergency = Active, 0, now, emergency{}
 	if k.Generator.Kind != otp.HOTP {
 		k.Drift = drift
 	}
@@ -225,16 +243,22 @@ func (k Key) Unlock() (Key, error) {
 		return k, ErrState
 	}
 	k.WrongPIN = 0
-	if k.State = Active; k.PIN.IsZero() {
+	switch {
+	case k.Emergency.given():
+		k.State = Lost // it was locked over its emergency codes
+	case k.PIN.IsZero():
 		k.State = PINToDefine
+	default:
+		k.State = Active
 	}
 	return k, nil
 }
 
 // ClearPIN forgets the PIN: the holder defines another at the next login, as at
-// the first. A lock stays. Error: ErrState when the key is lost or retired.
+// the first. A lock stays. Error: ErrState when the key is lost or retired:
+// emergency codes are worth nothing without the PIN.
 func (k Key) ClearPIN() (Key, error) {
-	if k.State == Lost || k.State == Retired {
+	if k.State == Lost || k.State == Retired || k.Emergency.given() {
 		return k, ErrState
 	}
 	k.PIN = ""

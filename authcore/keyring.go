@@ -128,6 +128,11 @@ func (g *Gate) ClearPIN(ctx context.Context, by Actor, serial Serial) error {
 }
 
 func (g *Gate) changeKey(ctx context.Context, by Actor, serial Serial, kind EventKind, change func(Key) (Key, error)) error {
+	return g.changeKeyWith(ctx, by, serial, kind, "", change)
+}
+
+// changeKeyWith is changeKey with a word for the audit trail.
+func (g *Gate) changeKeyWith(ctx context.Context, by Actor, serial Serial, kind EventKind, detail string, change func(Key) (Key, error)) error {
 	return g.act(ctx, func(w store.Writer, _ time.Time) ([]Event, error) {
 		k, err := g.keyIn(w, serial)
 		if err != nil {
@@ -136,7 +141,7 @@ func (g *Gate) changeKey(ctx context.Context, by Actor, serial Serial, kind Even
 		if k, err = change(k); err != nil {
 			return nil, fmt.Errorf("key %s is %s: %w", serial, k.State, err)
 		}
-		return []Event{{Kind: kind, Serial: serial, Holder: k.Holder, Actor: by.Name}},
+		return []Event{{Kind: kind, Serial: serial, Holder: k.Holder, Actor: by.Name, Detail: detail}},
 			write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{})
 	})
 }

@@ -30,13 +30,15 @@ func (k Key) ReportLost() (Key, error) {
 	return k, nil
 }
 
-// Found opens a lost key again: the next PASSCODE is followed by the next code,
+// Found opens a lost key again and ends its emergency codes: the next PASSCODE is followed by the next code,
 // which shows that the key is in somebody's hand. A key that was locked is
 // locked again. Error: ErrState when the key is not lost.
 func (k Key) Found(pol Policy) (Key, error) {
-	switch {
-	case k.State != Lost:
+	if k.State != Lost {
 		return k, ErrState
+	}
+	k.Emergency = emergency{}
+	switch {
 	case k.WrongPIN >= pol.LockAfter:
 		k.State = Locked
 	case k.PIN.IsZero():
@@ -53,7 +55,7 @@ func (k Key) Retire() (Key, error) {
 	if k.State == Retired {
 		return k, ErrState
 	}
-	k.State, k.Holder, k.PIN = Retired, "", ""
+	k.State, k.Holder, k.PIN, k.Emergency = Retired, "", "", emergency{}
 	return k, nil
 }
 

@@ -223,7 +223,11 @@ func (t *turn) again(c Challenge, s scene) work {
 	k := s.key(c.Trial.Serial)
 	switch a := t.answer.(type) {
 	case PasscodeAnswer:
-		if pin, _, _ := a.Passcode.split(k.Generator.Digits); !k.PIN.IsZero() {
+		digits := k.Generator.Digits
+		if c.Trial.Emergency {
+			digits = emergencyDigits
+		}
+		if pin, _, _ := a.Passcode.split(digits); !k.PIN.IsZero() {
 			return work{judge: k.PIN, pin: pin}
 		}
 	case NewPasscodeAnswer:

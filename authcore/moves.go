@@ -58,9 +58,9 @@ func (m move) passcode(a PasscodeAnswer) move {
 		return m.deny(PersonUnknown, Trial{})
 	case s.account.Disabled:
 		return m.deny(PersonDisabled, t)
-	case !s.opens(s.keys[i]):
+	case !s.opens(s.keys[i], t):
 		return m.deny(KeyUnusable, t)
-	case v == CodeUsed && t.Step == m.challenge.Trial.Step && t.Serial == m.challenge.Trial.Serial && s.keys[i].State != PINToDefine:
+	case v == CodeUsed && m.challenge.Trial.of(t) && s.keys[i].State != PINToDefine:
 		// The very code that this login consumed: the person corrects the PIN
 		// and has not waited. They may be told, if the PIN is right now; and it
 		// counts as any judgement of a PIN.
@@ -98,13 +98,16 @@ func (m move) passcodeJudged(h hashed) move {
 	if s.account.Disabled {
 		return m.deny(PersonDisabled, m.challenge.Trial)
 	}
-	if !s.opens(*k) || k.PIN != h.judged {
+	if !s.opens(*k, m.challenge.Trial) || k.PIN != h.judged {
 		return m.deny(KeyUnusable, m.challenge.Trial) // or its PIN was cleared
 	}
 	judged, v := k.Judge(m.challenge.Trial, h.right, s.now, s.policy)
 	*k = judged
 	switch v {
 	case Accepted:
+		if m.challenge.Trial.Emergency {
+			return m.grant(EmergencyUsed)
+		}
 		return m.grant(LoginAccepted)
 	case NextCodeWanted:
 		return m.ask(AskNextCode, NextCodeAsked)
@@ -202,7 +205,7 @@ func (m move) newPasscodeJudged(h hashed) move {
 func (m move) nextCode(a NextCodeAnswer) move {
 	s := &m.scene
 	k := s.key(m.challenge.Trial.Serial)
-	if k.State != ToSynchronise || !s.opens(*k) {
+	if k.State != ToSynchronise || !s.opens(*k, m.challenge.Trial) {
 		return m.fallBack()
 	}
 	// Who types the PIN here as well, by habit, has shown it right before.
@@ -225,7 +228,7 @@ func (m move) nextCode(a NextCodeAnswer) move {
 // definable reports that the key still waits for its first PIN: another browser
 // may have defined one meanwhile, or somebody may have locked the key.
 func (m move) definable(k *Key) bool {
-	return k.State == PINToDefine && m.scene.opens(*k)
+	return k.State == PINToDefine && m.scene.opens(*k, m.challenge.Trial)
 }
 
 // blind refuses an answer in which no code was seen.
@@ -271,8 +274,12 @@ func (m move) grant(kind EventKind) move {
 	m.challenge.Question = Done
 	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Granted
 	s.attempts.Blind = 0
+	method := "otp"
+	if m.challenge.Trial.Emergency {
+		method = "emergency"
+	}
 	s.granted = &Session{
-		ID: s.session, Holder: s.account.Identifier, Serial: m.challenge.Trial.Serial, Method: "otp", Epoch: s.account.Epoch,
+		ID: s.session, Holder: s.account.Identifier, Serial: m.challenge.Trial.Serial, Method: method, Epoch: s.account.Epoch,
 		Began: s.now, Seen: s.now, Idle: s.now.Add(s.policy.Idle), End: s.now.Add(s.policy.Absolute),
 	}
 	return m

@@ -76,6 +76,7 @@ type (
 		Used       otp.Step      `json:"used"`
 		Drift      otp.Step      `json:"drift,omitempty"`
 		WrongPIN   int           `json:"wrongPIN,omitempty"`
+		Emergency  emergency     `json:"emergency,omitzero"`
 		Expires    time.Time     `json:"expires,omitzero"`
 		Imported   time.Time     `json:"imported,omitzero"`
 		Assigned   time.Time     `json:"assigned,omitzero"`

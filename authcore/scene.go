@@ -53,13 +53,16 @@ func (s *scene) try(p Passcode) (index int, pin PIN, t Trial, v Verdict) {
 			code = ""
 		}
 		k, kt, kv := k.Try(code, s.now, s.attempts.Blind+k.WrongPIN, s.policy)
+		if k2, epin, et, found := k.tryEmergency(p, s.now); found {
+			k, kpin, kt, kv = k2, epin, et, PINWanted
+		}
 		k.WrongPIN = s.keys[i].WrongPIN // charged below, to the one whose PIN is judged
 		s.keys[i] = k
 		if rank := s.rank(k, kt); rank > best {
 			best, index, pin, t, v = rank, i, kpin, kt, kv
 		}
 	}
-	if v == PINWanted && s.opens(s.keys[index]) {
+	if v == PINWanted && s.opens(s.keys[index], t) {
 		s.keys[index].WrongPIN++
 	}
 	return index, pin, t, v
@@ -71,17 +74,17 @@ func (s *scene) rank(k Key, t Trial) int {
 		return 0
 	case t.Used:
 		return 1
-	case !s.opens(k):
+	case !s.opens(k, t):
 		return 2
 	}
 	return 3
 }
 
-// opens reports whether a key may open anything in this scene: it is usable, and
-// its holder is the person, who is known and not disabled. Every path of a login
-// asks here.
-func (s *scene) opens(k Key) bool {
-	return s.known && !s.account.Disabled && k.Holder == s.account.Identifier && k.usable(s.now)
+// opens reports whether a trial of a key may open anything in this scene: it is
+// usable, and the key's holder is the person, who is known and not disabled.
+// Every path of a login asks here.
+func (s *scene) opens(k Key, t Trial) bool {
+	return s.known && !s.account.Disabled && k.Holder == s.account.Identifier && k.usable(t, s.now)
 }
 
 // key returns the scene's key of that serial, to be changed in place. A key that

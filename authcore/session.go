@@ -41,7 +41,7 @@ type Session struct {
 
 	Holder Identifier
 	Serial Serial
-	Method string // how: "otp"
+	Method string // how: "otp", or "emergency" with codes that replace the key's
 	Epoch  int    // Account.Epoch at the login
 
 	Began time.Time
