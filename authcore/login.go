@@ -58,12 +58,14 @@ func (g *Gate) Answer(ctx context.Context, c Challenge, a Answer, from Source) (
 	if err != nil || todo == (work{}) {
 		return reply, err
 	}
+	// What was begun is ended, whether the client stays or not: a browser that
+	// sends a form again leaves its first request, and waits for the same answer.
+	ctx = context.WithoutCancel(ctx)
 	h, err := g.hash(ctx, g.secrets(), todo)
-	if err != nil && !errors.Is(err, ErrBusy) {
-		return Reply{}, err
+	if err != nil && (turn.twin || !errors.Is(err, ErrBusy)) {
+		return Reply{}, err // of twins, the one that has its place is judged
 	}
-	// The client may have left meanwhile; what was begun is ended all the same.
-	_, reply, err2 := turn.play(context.WithoutCancel(ctx), &h)
+	_, reply, err2 := turn.play(ctx, &h)
 	return reply, errors.Join(err, err2)
 }
 
@@ -75,9 +77,7 @@ func (g *Gate) hash(ctx context.Context, s *Secrets, todo work) (h hashed, err e
 		h.judged = todo.judge
 		h.right, err = g.shared.pins.matches(ctx, s, todo.judge, todo.pin)
 	}
-	if errors.Is(err, ErrBusy) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return hashed{busy: true}, ErrBusy
-	}
+	h.busy = errors.Is(err, ErrBusy)
 	return h, err
 }
 
@@ -91,6 +91,7 @@ type turn struct {
 	digest    []byte
 	from      Source
 	reference Reference
+	twin      bool   // the answer waits for its hash already, in another request
 	salt      string // of the session, should this be the first answer
 }
 
@@ -99,7 +100,7 @@ type turn struct {
 func (t *turn) play(ctx context.Context, h *hashed) (work, Reply, error) {
 	var m move
 	err := t.gate.shared.store.Update(ctx, func(w store.Writer) error {
-		t.newest = t.gate.secrets()
+		t.newest, t.twin = t.gate.secrets(), false
 		before, c, err := t.read(w)
 		if err != nil {
 			return err
@@ -109,6 +110,7 @@ func (t *turn) play(ctx context.Context, h *hashed) (work, Reply, error) {
 		case told:
 			return t.checkRepeat(w, m)
 		case twin:
+			t.twin = true
 			if m.work = t.again(c, before); m.work == (work{}) {
 				return ErrWrongQuestion
 			}
