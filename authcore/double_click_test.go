@@ -1,6 +1,7 @@
 package authcore
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -144,6 +145,62 @@ func TestDoubleClickWhileJudging(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A browser that sends a form again gives up the first request, which may still
+// wait for its turn: the second one arrives all the same.
+func TestDoubleClickGivesUpTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.inService("jdupont", pin)
+		sessions := b.sessions()
+		c, a := b.Begin(""), b.rightAnswer(AskPasscode)
+		release := b.holdHashes()
+		ctx, giveUp := context.WithCancel(t.Context())
+		first, second := make(chan error, 1), make(chan Reply, 1)
+		go func() {
+			_, err := b.Answer(ctx, c, a, Source{})
+			first <- err
+		}()
+		synctest.Wait()
+		giveUp()
+		synctest.Wait()
+		go func() { second <- b.answer(c, a) }()
+		synctest.Wait()
+		release()
+		r := b.want(<-second, Granted, Done)
+		<-first
+		if !b.opens(r.Token, "", true) || b.sessions()-sessions != 1 {
+			t.Errorf("%d sessions were opened", b.sessions()-sessions)
+		}
+	})
+}
+
+// The second click finds the queue full: it is told so, and the first one, which
+// has its place, is judged.
+func TestDoubleClickInAFullQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.inService("jdupont", pin)
+		c, a := b.Begin(""), b.rightAnswer(AskPasscode)
+		release := b.holdHashes()
+		first := make(chan Reply, 1)
+		go func() { first <- b.answer(c, a) }()
+		synctest.Wait()
+		room := b.shared.pins.waiting
+		others := cap(room) - len(room)
+		for range others {
+			room <- struct{}{}
+		}
+		if r, err := b.Answer(t.Context(), c, a, Source{}); !errors.Is(err, ErrBusy) || r.Token != "" {
+			t.Errorf("the second click: %s, %v", r.Outcome, err)
+		}
+		for range others {
+			<-room
+		}
+		release()
+		b.want(<-first, Granted, Done)
+	})
 }
 
 // A form sent again opens nothing once the session it opened has ended.
