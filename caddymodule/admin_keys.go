@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/sesame-gateway/sesame/authcore"
 )
@@ -52,9 +53,30 @@ func (c *adminCall) keyFilter() (func(authcore.KeyInfo) bool, error) {
 			return nil, err
 		}
 	}
+	soon, err := c.expiring()
+	if err != nil {
+		return nil, err
+	}
 	return func(k authcore.KeyInfo) bool {
-		return (!stock || keyInStock(k)) && (holder == "" || k.Holder == holder) &&
+		return soon(k) && (!stock || keyInStock(k)) && (holder == "" || k.Holder == holder) &&
 			(state == 0 || k.State == state && !keyInStock(k))
+	}, nil
+}
+
+// expiring reads within how many days a key must expire to be listed. One that is
+// retired does not expire any more.
+func (c *adminCall) expiring() (func(authcore.KeyInfo) bool, error) {
+	text := c.query.Get("expiring")
+	if text == "" {
+		return func(authcore.KeyInfo) bool { return true }, nil
+	}
+	days, err := strconv.Atoi(text)
+	if err != nil || days < 0 || days > 36500 {
+		return nil, adminRefusal(http.StatusBadRequest, "expiring is a number of days, up to 36500")
+	}
+	end := now().AddDate(0, 0, days)
+	return func(k authcore.KeyInfo) bool {
+		return !k.Expires.IsZero() && k.Expires.Before(end) && k.State != authcore.Retired
 	}, nil
 }
 

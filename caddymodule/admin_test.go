@@ -347,6 +347,12 @@ func TestAdminWithoutStore(t *testing.T) {
 			body, headers = "FT1,3132333435363738393031323334353637383930", []string{"Content-Type: text/csv"}
 		case strings.HasSuffix(target, "/assign"):
 			body, headers = `{"holder":"jdupont"}`, []string{"Content-Type: application/json"}
+		case strings.HasSuffix(target, "/which"):
+			body, headers = `{"code":"123456"}`, []string{"Content-Type: application/json"}
+		case strings.HasSuffix(target, "/resync"):
+			body, headers = `{"first":"123456","second":"234567"}`, []string{"Content-Type: application/json"}
+		case strings.HasSuffix(target, "/emergency"):
+			body, headers = `{"reason":"lost"}`, []string{"Content-Type: application/json"}
 		case target == "/sesame/users" && route.method == http.MethodPost:
 			body, headers = `{"id":"jdupont"}`, []string{"Content-Type: application/json"}
 		}

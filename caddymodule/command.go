@@ -26,7 +26,7 @@ answered. It exits with 0 when it did it and with 1 when it did not.`
 	root.RunE = showHelp
 	root.AddCommand(
 		commandGroup("user", "People: add, list, show, disable, enable", userCommands()...),
-		commandGroup("key", "Keys: import, list, show, assign, unlock, clear-pin", keyCommands()...),
+		commandGroup("key", "Keys: from the supplier's file to the holder's hand, and what becomes of them", keyCommands()...),
 		commandGroup("session", "Sessions: list, end", sessionCommands()...),
 		whoisCommand(), auditCommand(), demo.Command())
 }

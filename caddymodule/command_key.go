@@ -13,7 +13,7 @@ import (
 )
 
 func keyCommands() []*cobra.Command {
-	return []*cobra.Command{
+	return append(custodyCommands(),
 		keyImportCommand(),
 		keyListCommand(),
 		newCommand("show SERIAL", "Shows what may be shown of a key", cobra.ExactArgs(1), func(c *client, args []string) error {
@@ -36,7 +36,7 @@ func keyCommands() []*cobra.Command {
 		newCommand("clear-pin SERIAL", "Forgets a key's PIN: its holder defines another", cobra.ExactArgs(1), func(c *client, args []string) error {
 			return c.onKey(http.MethodPost, args[0], []string{"clear-pin"}, nil, c.sayPINCleared)
 		}),
-	}
+	)
 }
 
 // onKey asks for something that concerns one key.
