@@ -9,7 +9,7 @@ BENCHTIME ?= 1s
 # The least that authcore's tests must cover, in percent.
 COVERAGE  := 90
 
-.PHONY: build test tools race cover lint fuzz bench screenshots clean
+.PHONY: build test tools race cover lint fuzz oracles bench screenshots clean
 
 build: ## the server with the gate in it
 	$(GO) build -o $(BIN) ./xcaddy
@@ -37,15 +37,19 @@ fuzz: ## every fuzz target in turn, FUZZTIME each
 	@for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
 		for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$f); do \
 			echo "$$t ($$(dirname $$f))"; \
-			$(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$f) || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./$$(dirname $$f) || exit 1; \
 		done; \
 	done
+
+oracles: ## the arithmetic against stoken, oathtool and pskc-utils, on random keys and files
+	@command -v stoken oathtool csv2pskc >/dev/null || apt-get install -y -qq stoken oathtool pskc-utils
+	$(GO) test -count=1 -tags oracles -run Against ./authcore/otp ./authcore/keyfile
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
 screenshots: tools ## every page as a picture, at 1280 and 320 px, into screenshots/
-	SESAME_SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count=1 -run Browser ./ui
+	SESAME_SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count=1 ./ui/browser
 
 clean:
 	rm -rf $(BIN) coverage.* screenshots
