@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sesame-gateway/sesame/authcore"
 )
 
 // ticketFor brings a browser that is logged in on the portal to the point where
@@ -140,10 +142,38 @@ func TestTargets(t *testing.T) {
 			t.Errorf("target %q: sent to %q", target, a.Header.Get("Location"))
 		}
 	}
+	// A mark that is none gets no ticket.
+	target := s.at("autre", "/")
+	if a := in.once(in.page(s.at("portail", "/.sesame/login?visit=x&target="+url.QueryEscape(target)))); a.Header.Get("Location") != target {
+		t.Errorf("visit=x: sent to %q", a.Header.Get("Location"))
+	}
 	// The Host header of an upstream proxy decides nothing.
 	for _, name := range []string{"X-Forwarded-Host", "X-Host", "Forwarded", "X-Forwarded-Server"} {
 		if a := in.once(in.request("GET", s.at("autre", "/"), "Accept", "text/html", name, "evil.example")); strings.Contains(a.Header.Get("Location"), "evil") {
 			t.Errorf("%s is believed", name)
+		}
+	}
+}
+
+// The configuration may have changed since a ticket was made: its target is
+// looked at again.
+func TestTargetOfATicket(t *testing.T) {
+	s := startGate(t, "", "")
+	b := s.loggedIn("edupont")
+	session, _, err := s.gate().Session(t.Context(), authcore.Token(b.own(s.at("portail", "/"), "sesame")), "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{"https://evil.example/", s.at("autre", "/x"), s.at("portail", "/"), "", "/x"} {
+		nonce := authcore.NewNonce()
+		ticket, err := s.gate().Ticket(t.Context(), session, "notes.localhost:"+s.port, authcore.VisitMark(nonce), target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.set(s.at("notes", "/"), "sesame-visit", nonce)
+		a := b.once(b.page(s.at("notes", "/.sesame/ticket?ticket="+ticket)))
+		if a.Header.Get("Location") != s.at("notes", "/") || len(a.Cookies()) != 2 {
+			t.Errorf("a ticket for %q leads to %q (%s)", target, a.Header.Get("Location"), a.Status)
 		}
 	}
 }

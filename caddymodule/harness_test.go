@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -202,6 +203,9 @@ func (a answer) url() *url.URL { return a.Request.URL }
 func (b *browser) do(req *http.Request) answer {
 	b.t.Helper()
 	resp, err := b.client.Do(req)
+	if errors.Is(err, io.EOF) && req.Method == http.MethodGet {
+		resp, err = b.client.Do(req) // a reload of Caddy may drop a connection; a browser asks again
+	}
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -329,9 +329,6 @@ func drawLogin(_ *exchange, v view) (ui.Page, error) {
 	if v.site != nil {
 		p.Application = v.site.name
 	}
-	if v.notice == ui.NoticeIdentifierLooksLikePasscode {
-		p.Identifier = ""
-	}
 	if v.notice == ui.NoticeRefused || v.notice == ui.NoticeCodeUsed {
 		p.Wait = ui.Wait{Remaining: time.Minute - time.Duration(now().UnixNano())%time.Minute, Period: time.Minute}
 	}
