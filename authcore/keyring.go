@@ -53,10 +53,7 @@ type NewKey struct {
 // assigned. Errors: ErrSerialShape, ErrExists, ErrSeedExists (which leave what is
 // there as it is), a sentence about the generator, the store's.
 func (g *Gate) ImportKey(ctx context.Context, by Actor, n NewKey) error {
-	if serial, err := ParseSerial(string(n.Serial)); err != nil || serial != n.Serial {
-		return fmt.Errorf("key %.40q: %w", n.Serial, ErrSerialShape)
-	}
-	if err := n.Generator.Validate(); err != nil {
+	if err := n.check(); err != nil {
 		return err
 	}
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
@@ -75,15 +72,31 @@ func (g *Gate) ImportKey(ctx context.Context, by Actor, n NewKey) error {
 	})
 }
 
+// CheckKey returns the error with which ImportKey would refuse a key now, and
+// writes nothing.
+func (g *Gate) CheckKey(ctx context.Context, n NewKey) error {
+	if err := n.check(); err != nil {
+		return err
+	}
+	return g.shared.store.View(ctx, func(r store.Reader) error { return g.unknown(r, n) })
+}
+
+func (n NewKey) check() error {
+	if serial, err := ParseSerial(string(n.Serial)); err != nil || serial != n.Serial {
+		return fmt.Errorf("key %.40q: %w", n.Serial, ErrSerialShape)
+	}
+	return n.Generator.Validate()
+}
+
 // unknown reports in an error that the serial or the seed of a new key is there
 // already.
-func (g *Gate) unknown(w store.Writer, n NewKey) error {
+func (g *Gate) unknown(from getter, n NewKey) error {
 	sec := g.secrets()
-	if err := absent(w, keyName(n.Serial)); err != nil {
+	if err := absent(from, keyName(n.Serial)); err != nil {
 		return fmt.Errorf("key %s: %w", n.Serial, err)
 	}
 	for _, mark := range sec.deriveAll("seed", string(n.Generator.Seed)) {
-		other, err := read[Serial](sec, w, seedName(mark))
+		other, err := read[Serial](sec, from, seedName(mark))
 		if err == nil {
 			return fmt.Errorf("key %s: %w: key %s", n.Serial, ErrSeedExists, other)
 		}

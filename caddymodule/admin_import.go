@@ -167,12 +167,19 @@ func (b *importBatch) check(rec keyfile.Record, seeds map[string]int) error {
 		return nil
 	}
 	seeds[string(rec.Generator.Seed)] = rec.Line
-	switch _, err := b.gate.KeyInfo(b.Context(), serial); {
+	if u := rec.PIN.Usage; u == keyfile.AppendPIN || u == keyfile.AlgorithmicPIN {
+		b.report.add(rec.Line, rec.Serial, errors.New("its PIN is typed behind the code or computed into it: the gate takes a PIN before the code only"))
+		return nil
+	}
+	k := authcore.NewKey{Serial: serial, Generator: rec.Generator, Counter: rec.Counter, Expires: rec.Expires}
+	switch err := b.gate.CheckKey(b.Context(), k); {
 	case err == nil:
-		b.report.add(rec.Line, rec.Serial, errors.New("this key is here already; it stays as it is"))
-	case errors.Is(err, authcore.ErrNotFound):
-		b.keys = append(b.keys, authcore.NewKey{Serial: serial, Generator: rec.Generator, Counter: rec.Counter, Expires: rec.Expires})
+		b.keys = append(b.keys, k)
 		b.lines = append(b.lines, rec.Line)
+	case errors.Is(err, authcore.ErrExists):
+		b.report.add(rec.Line, rec.Serial, errors.New("this key is here already; it stays as it is"))
+	case errors.Is(err, authcore.ErrSeedExists):
+		b.report.add(rec.Line, rec.Serial, err)
 	default:
 		return err
 	}
@@ -182,9 +189,9 @@ func (b *importBatch) check(rec keyfile.Record, seeds map[string]int) error {
 // put writes the keys, each in a transaction with its audit entry. A caller that
 // leaves does not stop it halfway.
 //
-// What the store alone can see is seen here: a seed that a key of another serial
-// number has. Unless the caller wants what is good, that ends the import, and
-// the report says how far it came.
+// Whatever the store has against a key was asked before. Somebody else's import
+// may have come between: unless the caller wants what is good, that ends this
+// one, and the report says how far it came.
 func (b *importBatch) put(partial bool) error {
 	ctx := context.WithoutCancel(b.Context())
 	for i, k := range b.keys {

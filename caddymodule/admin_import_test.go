@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -142,16 +143,16 @@ func TestAdminImportOverwritesNothing(t *testing.T) {
 	}
 }
 
-// A seed that the store has under another serial number is found when the key is
-// written: the import ends there and says how far it came.
+// A seed that the store has under another serial number is found before anything
+// is written.
 func TestAdminImportOfAKnownSeed(t *testing.T) {
 	b := newAdminBench(t)
 	b.must(b.gate.ImportKey(t.Context(), castActor, authcore.NewKey{Serial: "OLD", Generator: castKey("OLD")}))
 	file := csvLine("FT1") + sameSeed("FT2", "OLD") + csvLine("FT3")
 	var got importReport
-	b.want(b.upload("", file), http.StatusConflict, &got)
+	b.want(b.upload("", file), http.StatusUnprocessableEntity, &got)
 	want := importReport{
-		Error: "1 of 3 keys were imported before one was refused: import the rest with partial", Good: 3, Imported: 1, Refused: 1,
+		Error: "nothing was imported: 1 refused, 2 good", Good: 2, Refused: 1,
 		Problems: []importProblem{{Line: 2, Serial: "FT2", Problem: "key FT2: another key has the same seed: key OLD"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -159,8 +160,21 @@ func TestAdminImportOfAKnownSeed(t *testing.T) {
 	}
 	var rest importReport
 	b.want(b.upload("?partial=true", file), http.StatusOK, &rest)
-	if rest.Imported != 1 || rest.Refused != 2 {
+	if rest.Imported != 2 || rest.Refused != 1 {
 		t.Errorf("the rest: %+v", rest)
+	}
+}
+
+// A key whose PIN does not go before its code is refused: nobody could use it.
+func TestAdminImportOfAPINInTheCode(t *testing.T) {
+	b := newAdminBench(t)
+	file, err := os.ReadFile("../authcore/keyfile/testdata/rfc6030-figure5.pskc")
+	b.must(err)
+	behind := strings.Replace(string(file), `PINUsageMode="Local"`, `PINUsageMode="Append"`, 1)
+	var got importReport
+	b.want(b.upload("?format=pskc", behind), http.StatusUnprocessableEntity, &got)
+	if got.Imported != 0 || len(got.Problems) != 1 || !strings.Contains(got.Problems[0].Problem, "PIN before the code only") {
+		t.Errorf("report: %+v", got)
 	}
 }
 
