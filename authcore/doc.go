@@ -8,9 +8,10 @@
 //   - the holder's: [Gate.Begin], [Gate.Challenge], [Gate.Answer], [Gate.Display];
 //   - the browser's: [Gate.Session], [Gate.Ticket], [Gate.Redeem], [Gate.End],
 //     and [Requirement.Decide] for what a session may open;
-//   - the administrator's, who is named in each call: [Gate.AddAccount],
-//     [Gate.ImportKey], [Gate.AssignKey], [Gate.UnlockKey], [Gate.ClearPIN],
-//     [Gate.EndSessions], and what lists and shows.
+//   - the administrator's, who is named in each call: for people
+//     [Gate.AddAccount], [Gate.DisableAccount], [Gate.EndSessions]; for keys
+//     [Gate.ImportKey], [Gate.AssignKey] and what follows a key to its end; and
+//     what lists and shows.
 //
 // # Words
 //
@@ -27,9 +28,11 @@
 //	« en service »                   Active
 //	« bloquée »                      Locked
 //	« perdue »                       Lost
-//	affecter                         Gate.AssignKey
+//	« retirée »                      Retired
+//	affecter, remettre               Gate.AssignKey, Gate.HandOverKey
 //	débloquer                        Gate.UnlockKey
 //	réinitialiser le code PIN        Gate.ClearPIN
+//	code de secours                  Gate.GiveEmergency
 //	N° d'incident                    Reference
 //	établissement (UAI)              Account.Establishment
 //
@@ -54,10 +57,14 @@
 // without the key does:
 //
 //	Active, ToSynchronise ──wrong PINs──► Locked ──UnlockKey──► Active
-//	any but Lost ──ClearPIN──► PINToDefine
+//	PINToDefine, ToSynchronise, Active ──ClearPIN──► PINToDefine
 //
 // A locked key whose PIN is cleared stays locked, and waits for its PIN once it
-// is unlocked.
+// is unlocked. A key that is lost opens nothing, but emergency codes given for it
+// may stand in for its own; found, it shows by a next code that it is in a hand:
+//
+//	any in a hand ──LoseKey──► Lost ──FoundKey──► ToSynchronise
+//	any ──RetireKey──► Retired
 //
 // Of each state and each answer, testdata/login.md says what comes of it. The
 // table is computed from [Challenge]'s one transition function, and a test holds
