@@ -7,12 +7,17 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/sesame-gateway/sesame/authcore"
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
@@ -488,5 +493,26 @@ func TestNothingSecretIsLogged(t *testing.T) {
 		if !strings.Contains(log, kind) {
 			t.Errorf("the log does not tell of %s", kind)
 		}
+	}
+}
+
+// TestBusy: when too many PINs wait to be judged, the page carries the reference
+// under which the audit trail has it, and says that the code may be used.
+func TestBusy(t *testing.T) {
+	dir, secret := places(t)
+	a := newApp(t, dir, secret)
+	var err error
+	if a.pages, err = newPageMaker(a.settings); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "https://a.test/.sesame/login", nil)
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
+	x := &exchange{Handler: &Handler{app: a, site: a.portal}, w: w, r: r}
+	if err := x.unanswered(steps[0], nil, authcore.Challenge{}, authcore.Reply{Reference: "7F3K-Q2M9"}, authcore.ErrBusy); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Sesame-Reference") != "7F3K-Q2M9" || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "7F3K-Q2M9") {
+		t.Errorf("%d %v\n%s", w.Code, w.Header(), w.Body)
 	}
 }

@@ -434,3 +434,28 @@ func TestIdle(t *testing.T) {
 		t.Errorf("after ten hours: %s", a.Status)
 	}
 }
+
+// TestWebSocket: an upgrade goes through to who may open the application, with
+// their identity, whatever else the client lists in Connection.
+func TestWebSocket(t *testing.T) {
+	s := startGate(t, "", "")
+	b := s.loggedIn("edupont")
+	b.open(s.at("notes", "/"))
+	s.notes.take()
+	send := func(cookie string) string {
+		return sendRaw(t, "127.0.0.1:"+s.port, "GET /ws HTTP/1.1\r\nHost: notes.localhost:"+s.port+"\r\nCookie: sesame="+cookie+
+			"\r\nConnection: Upgrade, Remote-User, remote_groups\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n")
+	}
+	if status := send("x"); status != "401 Unauthorized" || len(s.notes.take()) > 0 {
+		t.Errorf("without a session: %s", status)
+	}
+	if status := send(b.own(s.at("notes", "/"), "sesame")); status != "200 OK" {
+		t.Fatalf("in session: %s", status)
+	}
+	got := s.notes.take()[0]
+	for name, want := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Remote-User": "edupont", "Remote-Groups": "enseignants,3eB"} {
+		if diff := cmp.Diff([]string{want}, got.values(name)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
