@@ -233,18 +233,19 @@ func (s site) welcome(w io.Writer, keys []softKey) {
 	fmt.Fprintf(w, `
   Sésame — démonstration / demonstration
 
-  1. Ouvrez une application :      %[1]s
-     Open an application
-  2. Lisez le code de la clé :     %[2]s   (ou ci-dessous)
-     Read the key's code                                                 (or below)
-  3. Tapez l'identifiant « cnouvel » et les 6 chiffres ; choisissez un code PIN ;
-     attendez le code suivant ; tapez PIN + 6 chiffres.
-     Type the identifier "cnouvel" and the 6 digits; choose a PIN; wait for the
-     next code; type PIN + 6 digits.
-     Ensuite, ou avec « jdupont » : PIN 7294 suivi du code, d'un seul tenant.
-     From then on, or as "jdupont": PIN 7294 followed by the code, in one go.
+     %[1]s     une application / an application
+     %[2]s      les clés, aussi ci-dessous / the keys, also below
+     %[3]s   le portail / the portal
 
-  Portail / portal: %[3]s      API: sesame user list --address %[4]s
+  1. Ouvrez une application. Identifiant : cnouvel ; PASSCODE : les 6 chiffres de sa clé.
+     Choisissez un code PIN, attendez le code suivant, tapez PIN + 6 chiffres.
+  2. Ensuite, ou avec jdupont : PIN (7294) suivi des 6 chiffres, d'un seul tenant.
+
+  1. Open an application. Identifier: cnouvel; PASSCODE: the 6 digits of her key.
+     Choose a PIN, wait for the next code, type PIN + 6 digits.
+  2. From then on, or as jdupont: PIN (7294) followed by the 6 digits, in one go.
+
+  Administration : caddy sesame user list --address %[4]s
   Ctrl-C pour terminer / to end.
 
 `, s.url("notes"), s.url("cles"), s.url("portail"), s.admin)

@@ -64,7 +64,7 @@ func startDemo(t *testing.T) *demo {
 		}
 	}
 	go io.Copy(io.Discard, lines)
-	for _, want := range []string{"http://notes.localhost:" + portOf(address), "http://cles.localhost:" + portOf(address), "Ouvrez une application", "Open an application"} {
+	for _, want := range []string{"http://notes.localhost:" + portOf(address), "http://cles.localhost:" + portOf(address), "Ouvrez une application", "Open an application", "Choisissez un code PIN"} {
 		if !contains(said.String(), want) {
 			t.Errorf("the demonstration does not say %q:\n%s", want, said.String())
 		}
