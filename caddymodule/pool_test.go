@@ -16,7 +16,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/sesame-gateway/sesame/authcore"
 	"github.com/sesame-gateway/sesame/authcore/store/badgerstore"
 )
 
@@ -275,23 +274,6 @@ func TestADirectoryHasOneName(t *testing.T) {
 	}
 }
 
-// refusedStart asserts that a configuration does not start, and why.
-func refusedStart(t *testing.T, a *App, want ...string) {
-	t.Helper()
-	err := a.Start()
-	if err == nil {
-		t.Fatal("it started")
-	}
-	for _, w := range want {
-		if !strings.Contains(err.Error(), w) {
-			t.Errorf("the error does not say %q: %v", w, err)
-		}
-	}
-	if got := references(a.where.dir); a.life.held != "" || got > 1 {
-		t.Errorf("a failed start holds %q, %d references", a.life.held, got)
-	}
-}
-
 func TestOtherOptionsForOneDirectory(t *testing.T) {
 	dir, secret := places(t)
 	if err := newApp(t, dir, secret).Start(); err != nil {
@@ -319,145 +301,5 @@ func TestDirectoryOfAnotherServer(t *testing.T) {
 	refusedStart(t, newApp(t, dir, secret), "another server already uses the store in "+dir)
 	if got := references(dir); got != 0 {
 		t.Errorf("%d references", got)
-	}
-}
-
-func TestSecretFile(t *testing.T) {
-	dir, secret := places(t)
-	first := newApp(t, dir, secret)
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if err := first.Cleanup(); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(secret)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Fatalf("the secret file was made as %v, %v", info, err)
-	}
-	content, err := os.ReadFile(secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	write := func(content []byte, mode os.FileMode) {
-		t.Helper()
-		if err := os.WriteFile(secret, content, mode); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(secret, mode); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, mode := range []os.FileMode{0o640, 0o604, 0o660, 0o644, 0o620, 0o601} {
-		write(content, mode)
-		refusedStart(t, newApp(t, dir, secret), "can be read by others", "chmod 600")
-	}
-	write(content[:len(content)/2], 0o600)
-	refusedStart(t, newApp(t, dir, secret), "restore it")
-	write(nil, 0o600)
-	refusedStart(t, newApp(t, dir, secret), "restore it")
-	others, err := authcore.NewSecrets()
-	if err != nil {
-		t.Fatal(err)
-	}
-	foreign, err := others.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(foreign, 0o600)
-	refusedStart(t, newApp(t, dir, secret), "sealed under another secret file")
-	if err := os.Remove(secret); err != nil {
-		t.Fatal(err)
-	}
-	refusedStart(t, newApp(t, dir, secret), "exists but its secret file "+secret+" is missing", "restore the file")
-	if _, err := os.Stat(secret); err == nil {
-		t.Error("a fresh secret file was made for an old store")
-	}
-	if err := os.Mkdir(secret, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	refusedStart(t, newApp(t, dir, secret), "no regular file")
-	if err := os.Remove(secret); err != nil {
-		t.Fatal(err)
-	}
-	write(content, 0o600)
-	if err := newApp(t, dir, secret).Start(); err != nil {
-		t.Errorf("with the right secret file again: %v", err)
-	}
-}
-
-// TestRotation changes the secrets under a running server: a reload takes the new
-// ones, what was made under the old ones goes on, and a file that does not fit is
-// refused without a break.
-func TestRotation(t *testing.T) {
-	s := startGate(t, "", "")
-	b := s.loggedIn("edupont")
-	path := filepath.Join(s.dir, "secret")
-	content, secrets, err := loadSecrets(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := func(after string) {
-		t.Helper()
-		if a := b.open(s.at("notes", "/x")); a.body != "ok" {
-			t.Fatalf("after %s: %s at %s", after, a.Status, a.url())
-		}
-	}
-	replace := func(x *authcore.Secrets) {
-		t.Helper()
-		text, err := x.Marshal()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rotated, err := secrets.Rotated()
-	if err != nil {
-		t.Fatal(err)
-	}
-	replace(rotated)
-	if err := caddy.Load(s.config, true); err != nil {
-		t.Fatal(err)
-	}
-	served("the rotation")
-	s.loggedIn("later")
-
-	foreign, err := authcore.NewSecrets()
-	if err != nil {
-		t.Fatal(err)
-	}
-	replace(foreign)
-	if err := caddy.Load(s.config, true); err == nil || !strings.Contains(err.Error(), "does not fit the store") {
-		t.Errorf("a foreign secret file: %v", err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if err := caddy.Load(s.config, true); err == nil {
-		t.Error("a reload without the secret file")
-	}
-	served("refused secret files")
-	if got := references(s.storeDir()); got != 1 {
-		t.Errorf("%d references", got)
-	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// By default everything is in Caddy's data directory, the secret beside the
-// store and not in it.
-func TestDefaultPlace(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("XDG_DATA_HOME", dir)
-	got, err := (&App{}).place()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := (place{filepath.Join(dir, "caddy", "sesame"), filepath.Join(dir, "caddy", "sesame.secret")}); got != want {
-		t.Errorf("the default place is %+v, want %+v", got, want)
 	}
 }
