@@ -40,6 +40,12 @@ func (g *Gate) RetireKey(ctx context.Context, by Actor, serial Serial) error {
 	return g.takeKey(ctx, by, serial, KeyRetired, Key.Retire)
 }
 
+// ClearPIN forgets a key's PIN, so that its holder defines another, and ends
+// their sessions. Errors: ErrNotFound, ErrState, the store's.
+func (g *Gate) ClearPIN(ctx context.Context, by Actor, serial Serial) error {
+	return g.takeKey(ctx, by, serial, PINCleared, Key.ClearPIN)
+}
+
 // takeKey is changeKey for what ends a key's use: the sessions that it may have
 // opened end in the same transaction.
 func (g *Gate) takeKey(ctx context.Context, by Actor, serial Serial, kind EventKind, change func(Key) (Key, error)) error {

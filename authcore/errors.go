@@ -56,6 +56,8 @@ var (
 	ErrSeedExists = errors.New("another key has the same seed")
 	// ErrAssigned: the key belongs to somebody already.
 	ErrAssigned = errors.New("this key is assigned already")
+	// ErrTooManyKeys: the person has as many keys as one may have.
+	ErrTooManyKeys = errors.New("this person has eight keys already: retire one first")
 	// ErrState: the key's state does not allow it.
 	ErrState = errors.New("the key's state does not allow this")
 

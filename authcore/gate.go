@@ -41,8 +41,8 @@ type shared struct {
 	now     func() time.Time
 }
 
-// Of argon2id two run at once and sixty-four wait, some twelve seconds' worth at
-// worst: beyond that an answer "later" is better than one too late.
+// Of argon2id two run at once and sixty-four wait, a second's worth on an idle
+// machine: beyond that an answer "later" is better than one too late.
 const (
 	pinsRunning = 2
 	pinsWaiting = 64
@@ -82,10 +82,11 @@ func (g *Gate) Policy() Policy { return g.policy }
 // must be able to open what the store holds. Errors: ErrWrongSecret, the store's.
 func (g *Gate) UseSecrets(ctx context.Context, s *Secrets) error {
 	err := g.shared.store.View(ctx, func(r store.Reader) error { return checkSecrets(s, r) })
-	if err == nil {
-		g.shared.secrets.Store(s)
+	if err != nil {
+		return err
 	}
-	return err
+	g.shared.secrets.Store(s)
+	return g.prepare(ctx)
 }
 
 // Health reports that the store answers.
@@ -97,27 +98,34 @@ func (g *Gate) secrets() *Secrets { return g.shared.secrets.Load() }
 
 func (g *Gate) now() time.Time { return g.shared.now() }
 
-// checkSecrets opens the record that every store holds. One that does not open
-// says that the secrets are not the store's.
+// checkSecrets opens the two records that every store holds: the one sealed on
+// its first day and the one sealed last. Secrets that do not open both are not
+// the store's, or lack its earliest or its newest keys.
 func checkSecrets(s *Secrets, from getter) error {
-	sealed, err := from.Get(metaName)
-	if err != nil {
-		return err
-	}
-	if err := openRecord(s, metaName, sealed, &metaRecord{}); err != nil {
-		return fmt.Errorf("%w (%w)", ErrWrongSecret, err)
+	for _, name := range []string{metaName, newestName} {
+		sealed, err := from.Get(name)
+		if err != nil {
+			return err
+		}
+		if err := openRecord(s, name, sealed, &metaRecord{}); err != nil {
+			return fmt.Errorf("%w (%w)", ErrWrongSecret, err)
+		}
 	}
 	return nil
 }
 
-// prepare writes what a store needs from its first day: the record that proves
-// the secrets, and the stand-in for whoever is unknown.
+// prepare writes what a store needs from its first day, the stand-in for whoever
+// is unknown, and each time the record that proves the newest secrets.
 func (g *Gate) prepare(ctx context.Context) error {
 	seed := make([]byte, 20)
 	rand.Read(seed)
 	return g.shared.store.Update(ctx, func(w store.Writer) error {
 		s := g.secrets()
+		newest := metaRecord{Made: g.now()}
 		err := checkSecrets(s, w)
+		if err == nil {
+			return write(s, w, newestName, newest, time.Time{})
+		}
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
@@ -129,7 +137,8 @@ func (g *Gate) prepare(ctx context.Context) error {
 		return errors.Join(
 			write(s, w, keyName(nobodyKey), keyRecord(k), time.Time{}),
 			write(s, w, accountName(nobody), accountRecord(a), time.Time{}),
-			write(s, w, metaName, metaRecord{Made: g.now()}, time.Time{}))
+			write(s, w, metaName, newest, time.Time{}),
+			write(s, w, newestName, newest, time.Time{}))
 	})
 }
 

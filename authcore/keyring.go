@@ -107,13 +107,20 @@ func (g *Gate) unknown(from getter, n NewKey) error {
 	return nil
 }
 
+// maxKeys is how many keys one person may have: each of them looks at each code
+// they type.
+const maxKeys = 8
+
 // AssignKey gives a key in stock to a person. Errors: ErrNotFound (key or
-// person), ErrAssigned, the store's.
+// person), ErrAssigned, ErrTooManyKeys, the store's.
 func (g *Gate) AssignKey(ctx context.Context, by Actor, serial Serial, to Identifier) error {
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
 		a, err := g.accountIn(w, to)
 		if err != nil {
 			return nil, err
+		}
+		if len(a.Keys) >= maxKeys {
+			return nil, fmt.Errorf("%s: %w", to, ErrTooManyKeys)
 		}
 		k, err := g.keyIn(w, serial)
 		if err != nil {
@@ -132,12 +139,6 @@ func (g *Gate) AssignKey(ctx context.Context, by Actor, serial Serial, to Identi
 // UnlockKey lifts a lock. Errors: ErrNotFound, ErrState, the store's.
 func (g *Gate) UnlockKey(ctx context.Context, by Actor, serial Serial) error {
 	return g.changeKey(ctx, by, serial, KeyUnlocked, Key.Unlock)
-}
-
-// ClearPIN forgets a key's PIN, so that its holder defines another. Errors:
-// ErrNotFound, ErrState, the store's.
-func (g *Gate) ClearPIN(ctx context.Context, by Actor, serial Serial) error {
-	return g.changeKey(ctx, by, serial, PINCleared, Key.ClearPIN)
 }
 
 func (g *Gate) changeKey(ctx context.Context, by Actor, serial Serial, kind EventKind, change func(Key) (Key, error)) error {

@@ -177,3 +177,40 @@ func TestResyncAndWhich(t *testing.T) {
 		t.Errorf("a key that is not there: %v", err)
 	}
 }
+
+// TestTooManyKeys of one person are refused: each looks at each code they type.
+func TestTooManyKeys(t *testing.T) {
+	b := newBench(t)
+	for i := range maxKeys {
+		serial := Serial("MANY-" + string(rune('A'+i)))
+		b.addKey(serial)
+		err := b.AssignKey(t.Context(), by, serial, "jdupont")
+		if last := i == maxKeys-1; last != errors.Is(err, ErrTooManyKeys) {
+			t.Errorf("key %d: %v", i+2, err)
+		}
+	}
+}
+
+// TestAClearedPINEndsSessions: whoever opened them may not be its holder.
+func TestAClearedPINEndsSessions(t *testing.T) {
+	b := newBench(t)
+	r := b.inService("jdupont", "7294")
+	b.must(b.ClearPIN(t.Context(), by, "0123456789"))
+	if _, _, err := b.Session(t.Context(), r.Token, "", false); !errors.Is(err, ErrNoSession) {
+		t.Errorf("a session outlives the PIN that opened it: %v", err)
+	}
+	b.want(b.login("jdupont", b.shows(1)), Asked, AskNewPIN)
+}
+
+// TestSecretsOfBefore are refused once newer ones were in use.
+func TestSecretsOfBefore(t *testing.T) {
+	b := newBench(t)
+	old := b.secrets()
+	rotated, err := old.Rotated()
+	b.must(err)
+	b.must(b.UseSecrets(t.Context(), rotated))
+	if err := b.UseSecrets(t.Context(), old); !errors.Is(err, ErrWrongSecret) {
+		t.Errorf("the secrets of before: %v", err)
+	}
+	b.must(b.UseSecrets(t.Context(), rotated))
+}

@@ -16,7 +16,7 @@ import (
 // This file alone knows how things are named, encoded and sealed in the store.
 //
 //	account/IDENTIFIER   attempts/IDENTIFIER|~SLOT   key/SERIAL   seed/MARK
-//	challenge/HASH   session/HASH   ticket/HASH   audit/TIME-REFERENCE   meta/store
+//	challenge/HASH   session/HASH   ticket/HASH   audit/TIME-REFERENCE   meta/store   meta/newest
 //
 // A record is one version byte and an AEAD ciphertext whose associated data are
 // version and name: a record copied under another name does not open. What is
@@ -28,6 +28,7 @@ const (
 	sessionPrefix = "session/"
 	auditPrefix   = "audit/"
 	metaName      = "meta/store"
+	newestName    = "meta/newest"
 
 	recordVersion = 1
 )

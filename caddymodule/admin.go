@@ -186,7 +186,7 @@ func adminFailure(w http.ResponseWriter, err error) error {
 	case errors.Is(err, authcore.ErrNotFound):
 		return adminRefusal(http.StatusNotFound, "%w", err)
 	case errors.Is(err, authcore.ErrExists), errors.Is(err, authcore.ErrSeedExists),
-		errors.Is(err, authcore.ErrAssigned), errors.Is(err, authcore.ErrState):
+		errors.Is(err, authcore.ErrAssigned), errors.Is(err, authcore.ErrState), errors.Is(err, authcore.ErrTooManyKeys):
 		return adminRefusal(http.StatusConflict, "%w", err)
 	}
 	reference := authcore.NewReference()
