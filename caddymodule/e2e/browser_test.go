@@ -71,6 +71,11 @@ func (b *browser) open(address string) page {
 func (b *browser) do(req *http.Request) page {
 	b.t.Helper()
 	p, err := b.try(req)
+	if err != nil && req.Method == http.MethodGet {
+		// A kept connection may be closed under a request when the server changes
+		// its listeners; browsers ask again.
+		p, err = b.try(req)
+	}
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestTheExample adapts and validates Caddyfile.example as it stands, and runs
@@ -48,7 +49,7 @@ func TestTheExample(t *testing.T) {
 
 	b := newBrowser(t)
 	b.client.Transport = tlsTransport()
-	p := b.open("https://notes.example.org:" + https + "/classe")
+	p := b.patiently("https://notes.example.org:" + https + "/classe")
 	if p.status != http.StatusOK || p.url.Host != "portail.example.org:"+https || p.url.Path != "/.sesame/login" {
 		t.Fatalf("%d at %s:\n%s", p.status, p.url, p.text)
 	}
@@ -60,6 +61,24 @@ func TestTheExample(t *testing.T) {
 	}
 	if p.header.Get("Strict-Transport-Security") == "" {
 		t.Error("no Strict-Transport-Security on https")
+	}
+}
+
+// patiently opens a page whose certificate is there and may not be served yet.
+func (b *browser) patiently(address string) page {
+	b.t.Helper()
+	again, over := time.NewTicker(100*time.Millisecond), time.After(30*time.Second)
+	defer again.Stop()
+	for {
+		p, err := b.try(get(address))
+		if err == nil {
+			return p
+		}
+		select {
+		case <-again.C:
+		case <-over:
+			b.t.Fatal(err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -268,27 +269,45 @@ func (s *server) stop() {
 	<-s.exited
 }
 
-// reload loads the configuration anew, whatever it is.
+// reload loads the configuration anew, whatever it is. Caddy replaces its admin
+// endpoint too, and a connection that came just before is reset: it is made again,
+// as an operator would.
 func (s *server) reload() error {
 	config, err := os.ReadFile(s.config)
 	if err != nil {
 		return err
 	}
+	for range 5 {
+		var refusal string
+		if refusal, err = s.load(config); err == nil && refusal != "" {
+			return errors.New(refusal)
+		}
+		if err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// load posts a configuration to the admin endpoint. Its error is the
+// connection's; what the server has against the configuration is the refusal.
+func (s *server) load(config []byte) (refusal string, err error) {
 	req, err := http.NewRequest(http.MethodPost, "http://"+s.admin+"/load", bytes.NewReader(config))
 	if err != nil {
-		return err
+		return "", err
 	}
 	req.Header.Set("Content-Type", "text/caddyfile")
 	req.Header.Set("Cache-Control", "must-revalidate")
+	req.Close = true
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer resp.Body.Close()
 	if answer, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", resp.Status, answer)
+		return fmt.Sprintf("%s: %s", resp.Status, answer), nil
 	}
-	return nil
+	return "", nil
 }
 
 // command runs a command of the binary beside the server.
