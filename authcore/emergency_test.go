@@ -152,3 +152,17 @@ func TestEmergencyOrders(t *testing.T) {
 		t.Errorf("for a key without a PIN: %v", err)
 	}
 }
+
+// TestAFoundKeyThatMustBeSynchronised has no emergency any more, and its PIN can
+// be cleared.
+func TestAFoundKeyThatMustBeSynchronised(t *testing.T) {
+	o := aWeek
+	o.KeyEnds = true
+	b, codes := lostWith(t, o)
+	b.want(b.login("jdupont", "7294"+b.shows(3)), Asked, AskNextCode)
+	b.want(b.login("jdupont", "7294"+codes[0]), Denied, AskPasscode)
+	if k := b.key1(); k.State != ToSynchronise || k.Emergency.given() {
+		t.Errorf("the key is %s", k.State)
+	}
+	b.must(b.ClearPIN(t.Context(), by, "0123456789"))
+}

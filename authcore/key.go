@@ -202,7 +202,7 @@ func (k Key) Judge(t Trial, right bool, now time.Time, pol Policy) (Key, Verdict
 		return k, Accepted
 	case t.NextCode:
 		k.WrongPIN = max(0, k.WrongPIN-1)
-		k.State = ToSynchronise
+		k.State, k.Emergency = ToSynchronise, emergency{} // a lost key that may end its emergency is found
 		return k, NextCodeWanted
 	default:
 		return k.accept(now, learn(k.Drift, t.Off)), Accepted
