@@ -85,20 +85,25 @@ func TestIdentityCannotBeForged(t *testing.T) {
 		{"public", "/public/x", "", false},
 		{"without a session", "/classe", "", false},
 	} {
-		before := s.app.requests()
+		before, sent := s.app.requests(), 0
 		for _, name := range managed {
 			for _, spelling := range spellings(name) {
-				s.forge(t, route.name, route.path, route.cookie, spelling, route.mine)
+				sent += s.forge(t, route.name, route.path, route.cookie, spelling, route.mine)
 			}
 		}
-		if route.name == "without a session" && s.app.requests() != before {
-			t.Errorf("%s: requests reached the application", route.name)
+		// What does not come through proves nothing about what does: each request
+		// must reach the application where there is a way to it, and none elsewhere.
+		reached := s.app.requests() - before
+		t.Logf("%s: %d of %d requests reached the application", route.name, reached, sent)
+		if open := route.name != "without a session"; open && reached != sent || !open && reached != 0 {
+			t.Errorf("%s: %d of %d requests reached the application", route.name, reached, sent)
 		}
 	}
 }
 
-// forge sends one spelling in each place where it could do harm.
-func (s *server) forge(t *testing.T, route, path, cookie, name string, mine bool) {
+// forge sends one spelling in each place where it could do harm, and returns how
+// many requests that were.
+func (s *server) forge(t *testing.T, route, path, cookie, name string, mine bool) (sent int) {
 	t.Helper()
 	host := "Host: notes.localhost:" + s.port + "\r\nAccept: text/html\r\nCookie: " + cookie + "a=1\r\n"
 	for place, request := range map[string]string{
@@ -107,8 +112,9 @@ func (s *server) forge(t *testing.T, route, path, cookie, name string, mine bool
 		"trailer":    "POST " + path + " HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\nTrailer: " + name + "\r\n\r\n1\r\nx\r\n0\r\n" + name + ": admin\r\n\r\n",
 	} {
 		resp := s.raw(t, request)
+		sent++
 		if resp.StatusCode != http.StatusOK {
-			continue // a redirect to the login, or the server refuses the spelling
+			continue // a redirect to the login
 		}
 		var r reached
 		if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
@@ -127,4 +133,5 @@ func (s *server) forge(t *testing.T, route, path, cookie, name string, mine bool
 		}
 		resp.Body.Close()
 	}
+	return sent
 }
