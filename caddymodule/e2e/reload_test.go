@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -20,11 +21,8 @@ func TestAHundredReloadsUnderLoad(t *testing.T) {
 	h.firstLogin(h.open(s.notes("/")))
 	spent := pin + h.same()
 
-	l := &load{t: t, done: make(chan struct{})}
-	for range 8 {
-		l.goes(func() (page, error) { return h.try(get(s.notes("/work"))) },
-			func(p page) bool { return p.status == http.StatusOK && p.url.Path == "/work" })
-	}
+	l := newLoad(t)
+	l.works(h.browser, s)
 	l.goes(func() (page, error) {
 		b := newBrowser(t)
 		p, err := b.try(get(s.portal("/.sesame/login")))
@@ -33,18 +31,13 @@ func TestAHundredReloadsUnderLoad(t *testing.T) {
 		}
 		return b.try(b.request(p, "identifier", h.id, "passcode", spent))
 	}, func(p page) bool { return p.status == http.StatusForbidden && contains(p.text, refusal) })
-	for i := range 100 {
-		if err := s.reload(); err != nil {
-			t.Errorf("reload %d: %v", i+1, err)
-			break
-		}
-	}
-	close(l.done)
-	l.Wait()
-	t.Logf("100 reloads, %d answers, %d of them wrong; %d connections closed under a request", l.served.Load(), l.wrong.Load(), l.lost.Load())
-	if l.served.Load() < 100 {
-		t.Errorf("only %d requests were answered: the load was none", l.served.Load())
-	}
+	l.reloads(s, 100)
+	t.Logf("100 reloads with the gate: %s", l)
+	bare := newBareServer(t)
+	b := newLoad(t)
+	b.works(newBrowser(t), bare)
+	b.reloads(bare, 100)
+	t.Logf("100 reloads of Caddy alone: %s", b)
 	h.arrived(h.open(s.notes("/after")), s.notes("/after"))
 	if contains(s.log.String(), "panic") {
 		t.Error("the log tells of a panic")
@@ -59,6 +52,35 @@ type load struct {
 	t                   *testing.T
 	done                chan struct{}
 	served, wrong, lost atomic.Int64
+}
+
+func newLoad(t *testing.T) *load { return &load{t: t, done: make(chan struct{})} }
+
+func (l *load) String() string {
+	return fmt.Sprintf("%d answers, %d of them wrong; %d connections closed under a request", l.served.Load(), l.wrong.Load(), l.lost.Load())
+}
+
+// works has eight people work in the application.
+func (l *load) works(b *browser, s *server) {
+	for range 8 {
+		l.goes(func() (page, error) { return b.try(get(s.notes("/work"))) },
+			func(p page) bool { return p.status == http.StatusOK && p.url.Path == "/work" })
+	}
+}
+
+// reloads reloads n times under the load, which ends with it.
+func (l *load) reloads(s *server, n int) {
+	for i := range n {
+		if err := s.reload(); err != nil {
+			l.t.Errorf("reload %d: %v", i+1, err)
+			break
+		}
+	}
+	close(l.done)
+	l.Wait()
+	if l.served.Load() < int64(n) {
+		l.t.Errorf("only %d requests were answered: the load was none", l.served.Load())
+	}
 }
 
 func (l *load) goes(request func() (page, error), right func(page) bool) {
@@ -105,14 +127,14 @@ func TestOtherProgramsBesideTheServer(t *testing.T) {
 	}
 
 	second := filepath.Join(s.dir, "Second")
-	text := strings.NewReplacer(s.admin, freeAddress(t), "http_port "+s.port, "http_port "+portOf(freeAddress(t)), ":"+s.port, ":"+portOf(freeAddress(t))).Replace(s.caddyfile(""))
+	text := strings.NewReplacer(s.admin, freeAddress(t), "http_port "+s.port, "http_port "+portOf(freeAddress(t)), ":"+s.port, ":"+portOf(freeAddress(t))).Replace(s.caddyfile())
 	s.write(second, text)
 	out, err := s.command("run", "--config", second, "--adapter", "caddyfile")
 	if exited := new(exec.ExitError); !errors.As(err, &exited) || !contains(out, "another server") {
 		t.Errorf("a second server on the same directory: %v\n%s", err, out)
 	}
 
-	good := s.caddyfile("")
+	good := s.caddyfile()
 	for name, broken := range map[string]string{
 		"another directory's file": strings.Replace(good, "/store\n", "/store-of-another\n", 1) + "broken {",
 		"an unknown option":        strings.Replace(good, "secret_file", "secret_fill", 1),

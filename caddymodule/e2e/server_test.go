@@ -154,24 +154,38 @@ func freeAddress(t *testing.T) string {
 // "notes" for teachers with a public corner, the application "autre" for heads.
 func newServer(t *testing.T) *server {
 	t.Helper()
+	return newServerWith(t, (*server).caddyfile)
+}
+
+// newBareServer is the same application behind the same Caddy without a gate: what
+// the gate is measured against.
+func newBareServer(t *testing.T) *server {
+	t.Helper()
+	return newServerWith(t, func(s *server) string {
+		return fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\tauto_https off\n\thttp_port %s\n\tstorage file_system %q\n}\n%s {\n\tbind 127.0.0.1\n\treverse_proxy %s\n}\n",
+			s.admin, s.port, s.dir, s.notes(""), s.app.Listener.Addr())
+	})
+}
+
+func newServerWith(t *testing.T, config func(*server) string) *server {
+	t.Helper()
 	s := &server{t: t, dir: t.TempDir(), log: &lockedBuffer{}, app: newEcho(t), other: newEcho(t), keys: map[string]otp.Generator{}}
 	_, s.port, _ = net.SplitHostPort(freeAddress(t))
 	s.admin = freeAddress(t)
 	s.config = filepath.Join(s.dir, "Caddyfile")
-	s.write(s.config, s.caddyfile(""))
+	s.write(s.config, config(s))
 	s.start()
 	return s
 }
 
-// caddyfile is the configuration, with more lines for the global option.
-func (s *server) caddyfile(more string) string {
+// caddyfile is the configuration.
+func (s *server) caddyfile() string {
 	return fmt.Sprintf(`{
 	admin %[1]s
 	persist_config off
 	auto_https off
 	http_port %[2]s
 	storage file_system %[3]q
-	%[6]s
 	sesame {
 		portal      %[4]s
 		store       badger %[3]s/store
@@ -184,7 +198,7 @@ func (s *server) caddyfile(more string) string {
 		}
 		application autre {
 			name  "Base élèves"
-			url   %[7]s
+			url   %[6]s
 			allow function DIR
 		}
 	}
@@ -196,14 +210,14 @@ func (s *server) caddyfile(more string) string {
 %[5]s {
 	bind 127.0.0.1
 	sesame notes
-	reverse_proxy %[8]s
+	reverse_proxy %[7]s
 }
-%[7]s {
+%[6]s {
 	bind 127.0.0.1
 	sesame autre
-	reverse_proxy %[9]s
+	reverse_proxy %[8]s
 }
-`, s.admin, s.port, s.dir, s.portal(""), s.notes(""), more, s.autre(""), s.app.Listener.Addr(), s.other.Listener.Addr())
+`, s.admin, s.port, s.dir, s.portal(""), s.notes(""), s.autre(""), s.app.Listener.Addr(), s.other.Listener.Addr())
 }
 
 func (s *server) portal(path string) string { return "http://portail.localhost:" + s.port + path }
