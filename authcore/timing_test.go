@@ -57,16 +57,13 @@ func measure(t tb, rounds int) [][]time.Duration {
 	return took
 }
 
-// No refusal takes longer than another by as much as a PIN's hash would cost,
-// which is a factor of hundreds. BenchmarkRefusals looks closer.
+// How long each refusal takes, as a report: time is noise on a busy machine and
+// judges nothing here. That none of them costs a PIN's hash is shown without a
+// clock, in refusal_test.go. BenchmarkRefusals looks closer.
 func TestRefusalsTakeTheSameTime(t *testing.T) {
 	took := measure(t, 200)
 	for i, way := range ways {
-		median, first := took[i][100], took[0][100]
-		t.Logf("%-24s median %v, 10 %% below %v, 10 %% above %v", way.name, median, took[i][20], took[i][180])
-		if median > 5*first || first > 5*median {
-			t.Errorf("%s takes %v at the median, an %s %v", way.name, median, ways[0].name, first)
-		}
+		t.Logf("%-24s median %v, 10 %% below %v, 10 %% above %v", way.name, took[i][100], took[i][20], took[i][180])
 	}
 }
 
