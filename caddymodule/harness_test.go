@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -184,11 +185,26 @@ func newBrowser(t *testing.T) *browser {
 	}
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		_, port, _ := net.SplitHostPort(address)
-		return new(net.Dialer).DialContext(ctx, network, "127.0.0.1:"+port)
+		return dial(ctx, network, "127.0.0.1:"+port)
 	}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &browser{t, &http.Client{Jar: jar, Transport: transport}}
 }
+
+// dial connects. A reload of Caddy closes listeners that share the port with the
+// new ones: the kernel resets the connections that waited in the old one's queue,
+// before anything was sent on them, and a client connects again.
+func dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	for range 5 {
+		if conn, err = new(net.Dialer).DialContext(ctx, network, address); !errors.Is(err, syscall.ECONNRESET) {
+			return conn, err
+		}
+	}
+	return nil, err
+}
+
+// dropped reports that a connection was closed under a request.
+func dropped(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) }
 
 // answer is an answer, read to its end.
 type answer struct {
@@ -203,7 +219,7 @@ func (a answer) url() *url.URL { return a.Request.URL }
 func (b *browser) do(req *http.Request) answer {
 	b.t.Helper()
 	resp, err := b.client.Do(req)
-	if errors.Is(err, io.EOF) && req.Method == http.MethodGet {
+	if dropped(err) && req.Method == http.MethodGet {
 		resp, err = b.client.Do(req) // a reload of Caddy may drop a connection; a browser asks again
 	}
 	if err != nil {
