@@ -147,7 +147,7 @@ func (b *bench) sessions() (n int) {
 	b.t.Helper()
 	b.must(b.store.View(b.t.Context(), func(r store.Reader) error {
 		n = 0
-		for _, err := range r.Scan(sessionPrefix) {
+		for _, err := range r.Scan(sessionPrefix, "") {
 			if err != nil {
 				return err
 			}
@@ -294,7 +294,7 @@ func (b *bench) dump() string {
 	var all strings.Builder
 	b.must(b.store.View(b.t.Context(), func(r store.Reader) error {
 		all.Reset()
-		for e, err := range r.Scan("") {
+		for e, err := range r.Scan("", "") {
 			if err != nil {
 				return err
 			}

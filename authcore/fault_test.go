@@ -68,9 +68,9 @@ func (r faultyReader) Get(key string) ([]byte, error) {
 	return r.Reader.Get(key)
 }
 
-func (r faultyReader) Scan(prefix string) iter.Seq2[store.Entry, error] {
+func (r faultyReader) Scan(prefix, after string) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		for e, err := range r.Reader.Scan(prefix) {
+		for e, err := range r.Reader.Scan(prefix, after) {
 			if r.f.fails() {
 				e, err = store.Entry{}, errFault
 			}

@@ -231,7 +231,7 @@ func write(s *Secrets, to store.Writer, name string, record any, expires time.Ti
 // their names, within one transaction: what it returns is safe to take time over.
 func collect[T any](s *Secrets, r store.Reader, prefix string, keep func(T) (bool, error)) ([]T, error) {
 	var all []T
-	for entry, err := range r.Scan(prefix) {
+	for entry, err := range r.Scan(prefix, "") {
 		if err != nil {
 			return nil, err
 		}

@@ -117,7 +117,7 @@ func (b *bench) records() map[string][]byte {
 	all := map[string][]byte{}
 	b.must(b.store.View(b.t.Context(), func(r store.Reader) error {
 		clear(all)
-		for e, err := range r.Scan("") {
+		for e, err := range r.Scan("", "") {
 			if err != nil {
 				return err
 			}

@@ -20,10 +20,12 @@ type Write struct {
 }
 
 // RunView runs fn with a Reader made of get and scan, which read one snapshot
-// and return what belongs to the caller; get returns ErrNotFound for an absent
-// key. It returns what View has to return.
+// and return what belongs to the caller. Get returns ErrNotFound for an absent
+// key. Scan seeks the key from, which may be absent and never comes before
+// prefix, and goes on while keys begin with prefix. RunView returns what View
+// has to return.
 func RunView(ctx context.Context, get func(key string) ([]byte, error),
-	scan func(prefix string) iter.Seq2[Entry, error], fn func(Reader) error) error {
+	scan func(prefix, from string) iter.Seq2[Entry, error], fn func(Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ type view struct {
 	fate
 	ctx  context.Context
 	get  func(string) ([]byte, error)
-	scan func(string) iter.Seq2[Entry, error]
+	scan func(prefix, from string) iter.Seq2[Entry, error]
 }
 
 func (v *view) Get(key string) ([]byte, error) {
@@ -95,13 +97,14 @@ func (v *view) Get(key string) ([]byte, error) {
 	return v.result(v.get(key))
 }
 
-func (v *view) Scan(prefix string) iter.Seq2[Entry, error] {
+func (v *view) Scan(prefix, after string) iter.Seq2[Entry, error] {
+	from := max(prefix, after+"\x00") // no string lies between after and after+"\x00"
 	return func(yield func(Entry, error) bool) {
 		if v.over {
 			yield(Entry{}, ErrClosed)
 			return
 		}
-		for entry, err := range v.scan(prefix) {
+		for entry, err := range v.scan(prefix, from) {
 			if err == nil {
 				err = v.ctx.Err()
 			}

@@ -147,10 +147,11 @@ func (it *item) read() ([]byte, error) {
 	return bytes.Clone(it.value), nil
 }
 
-// scan yields copies of the entries whose keys begin with prefix.
-func (t *tree) scan(prefix string) iter.Seq2[Entry, error] {
+// scan yields copies of the entries whose keys begin with prefix, from the key
+// from on.
+func (t *tree) scan(prefix, from string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		t.ascend(prefix, func(key string, it *item) bool {
+		t.ascend(from, func(key string, it *item) bool {
 			return strings.HasPrefix(key, prefix) &&
 				yield(Entry{Key: key, Value: bytes.Clone(it.value)}, nil)
 		})

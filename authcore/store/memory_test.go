@@ -29,7 +29,7 @@ func TestMemorySweeps(t *testing.T) {
 	}
 	var n int
 	err := s.View(ctx, func(r store.Reader) error {
-		for _, err := range r.Scan("") {
+		for _, err := range r.Scan("", "") {
 			if err != nil {
 				return err
 			}

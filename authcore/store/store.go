@@ -135,10 +135,14 @@ type Entry struct {
 type Reader interface {
 	// Get returns the value of key, or ErrNotFound.
 	Get(key string) ([]byte, error)
-	// Scan yields the entries whose keys begin with prefix, in the order of
-	// the bytes of the keys; the empty prefix yields all. After an error it
-	// yields nothing more. Scans may be nested and left early.
-	Scan(prefix string) iter.Seq2[Entry, error]
+	// Scan yields the entries whose keys begin with prefix and come after the
+	// key after, in the order of the bytes of the keys; the empty prefix is
+	// that of all keys, and all come after the empty one. After is any string,
+	// not only a key that is there or begins with prefix, so a list is read in
+	// pages by handing back the last key of each; what comes before it is not
+	// read, and a page far down costs what the first one does. After an error
+	// Scan yields nothing more. Scans may be nested and left early.
+	Scan(prefix, after string) iter.Seq2[Entry, error]
 }
 
 // A Writer reads and changes the store within one Update.

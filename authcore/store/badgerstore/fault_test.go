@@ -118,7 +118,7 @@ func TestPanicInRead(t *testing.T) {
 		if err := e.db.Close(); err != nil {
 			return err
 		}
-		for range r.Scan("") {
+		for range r.Scan("", "") {
 		}
 		return nil
 	})

@@ -117,7 +117,7 @@ func audited(dir string, acknowledged int) error {
 			return fmt.Errorf("%d numbers are consumed (%w), want %d or the one under way", n, err, acknowledged)
 		}
 		var entries int
-		for entry, err := range r.Scan("audit/") {
+		for entry, err := range r.Scan("audit/", "") {
 			if err != nil || len(entry.Value) != 4000 {
 				return fmt.Errorf("entry %s has %d bytes (%w), want 4000", entry.Key, len(entry.Value), err)
 			}

@@ -115,15 +115,16 @@ func sweepTime(left time.Duration) uint64 {
 	return uint64(max(at, 1)) // 0 would mean never
 }
 
-// scan yields the entries in the order of their keys, as Badger does.
-func (s *snapshot) scan(prefix string) iter.Seq2[store.Entry, error] {
+// scan yields the entries whose keys begin with prefix, from the key from on,
+// in the order of their keys, as Badger does.
+func (s *snapshot) scan(prefix, from string) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		c := &cursor{}
 		defer c.close()
 		err := protect(func() error {
 			opts := badger.IteratorOptions{Prefix: []byte(space + prefix)}
 			c.it = s.txn.NewIterator(opts)
-			c.it.Rewind()
+			c.it.Seek([]byte(space + from))
 			return nil
 		})
 		for err == nil {

@@ -71,7 +71,7 @@ func harmless(t *testing.T, dir string) error {
 	}
 	err = s.View(t.Context(), func(r store.Reader) error {
 		var n int
-		for entry, err := range r.Scan("key/") {
+		for entry, err := range r.Scan("key/", "") {
 			if err != nil || !bytes.Equal(entry.Value, value(entry.Key)) {
 				return fmt.Errorf("entry %q is not what it was (%v)", entry.Key, err)
 			}

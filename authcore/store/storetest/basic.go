@@ -143,7 +143,7 @@ func checkOwnership(ctx context.Context, s store.Store) error {
 			return err
 		}
 		copy(read, "ZZZZ")
-		for entry := range r.Scan("") {
+		for entry := range r.Scan("", "") {
 			copy(entry.Value, "ZZZZ")
 		}
 		return wantGet(r.Get, "a", "kept")

@@ -22,6 +22,7 @@ type brokenTxn struct {
 	writes  map[string]store.Write
 	touched map[string]int
 	written int
+	sorted  []string // all keys, once a Scan has wanted them
 	doom    error
 	over    bool
 }
@@ -110,13 +111,19 @@ func (r brokenReader) Get(key string) ([]byte, error) {
 	return r.lookup(key)
 }
 
-func (r brokenReader) Scan(prefix string) iter.Seq2[store.Entry, error] {
+func (r brokenReader) Scan(prefix, after string) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		if r.over {
 			yield(store.Entry{}, store.ErrClosed)
 			return
 		}
-		for _, key := range r.keys(prefix) {
+		for _, key := range r.from(prefix, after) {
+			if !r.within(key, prefix) || r.before(key, after) || !r.alive(r.entries[key]) {
+				if r.ends(key, prefix) {
+					return
+				}
+				continue
+			}
 			if err := r.ctx.Err(); err != nil && r.b.fault != contextScan && r.b.fault != contextUnseen {
 				yield(store.Entry{}, r.fail(err))
 				return
@@ -132,7 +139,44 @@ func (r brokenReader) Scan(prefix string) iter.Seq2[store.Entry, error] {
 	}
 }
 
-func (r brokenReader) keys(prefix string) []string {
+// from returns the keys in order, from the first on that a Scan may yield.
+func (r brokenReader) from(prefix, after string) []string {
+	if r.sorted == nil {
+		r.sorted = r.keys()
+	}
+	if r.b.fault == notSorted || r.b.fault == runesSorted || r.b.fault == afterSkipped {
+		return r.sorted
+	}
+	from := max(prefix, after)
+	switch r.b.fault {
+	case afterIgnored:
+		from = prefix
+	case afterEnds:
+		from = cmp.Or(after, prefix)
+	}
+	i, _ := slices.BinarySearch(r.sorted, from)
+	return r.sorted[i:]
+}
+
+// before reports whether a Scan after that key has to leave the key out.
+func (r brokenReader) before(key, after string) bool {
+	switch r.b.fault {
+	case afterIgnored:
+		return false
+	case afterIncluded:
+		return key < after
+	case afterAsPrefix:
+		return key <= after || after != "" && strings.HasPrefix(key, after)
+	}
+	return key <= after
+}
+
+// ends reports whether a Scan gives up at a key that it leaves out.
+func (r brokenReader) ends(key, prefix string) bool {
+	return r.b.fault == afterEnds && !strings.HasPrefix(key, prefix)
+}
+
+func (r brokenReader) keys() []string {
 	keys := slices.Collect(maps.Keys(r.entries))
 	switch r.b.fault {
 	case notSorted:
@@ -143,9 +187,7 @@ func (r brokenReader) keys(prefix string) []string {
 	default:
 		slices.Sort(keys)
 	}
-	return slices.DeleteFunc(keys, func(key string) bool {
-		return !r.within(key, prefix) || !r.alive(r.entries[key])
-	})
+	return keys
 }
 
 func (r brokenReader) within(key, prefix string) bool {

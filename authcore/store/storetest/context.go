@@ -75,7 +75,7 @@ func checkContextScan(ctx context.Context, s store.Store) error {
 	defer cancel()
 	var seen int
 	err := s.View(during, func(r store.Reader) error {
-		for _, err := range r.Scan("") {
+		for _, err := range r.Scan("", "") {
 			if err == nil {
 				seen++
 				cancel()

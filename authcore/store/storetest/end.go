@@ -66,7 +66,7 @@ func checkPanic(ctx context.Context, s store.Store) error {
 		"View": func() { _ = s.View(ctx, func(store.Reader) error { panic(errWanted) }) },
 		"Scan": func() {
 			_ = s.View(ctx, func(r store.Reader) error {
-				for range r.Scan("") {
+				for range r.Scan("", "") {
 					panic(errWanted)
 				}
 				return nil

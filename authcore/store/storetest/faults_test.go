@@ -42,6 +42,11 @@ const (
 	prefixEnd       fault = "a prefix of 0xff has no end"
 	prefixExact     fault = "Scan leaves out the key that is the prefix"
 	prefixLoose     fault = "Scan goes on behind the prefix"
+	afterIgnored    fault = "Scan begins at the beginning whatever it is to go on after"
+	afterIncluded   fault = "Scan yields once more the key to go on after"
+	afterAsPrefix   fault = "Scan leaves out the keys that begin with the one to go on after"
+	afterEnds       fault = "Scan yields nothing after a key that comes before the prefix"
+	afterSkipped    fault = "Scan reads what comes before the key to go on after"
 	textOnly        fault = "keys end at a zero byte"
 
 	// Of limits, expiry, context and closing.

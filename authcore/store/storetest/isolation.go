@@ -66,7 +66,7 @@ func checkScanSnapshot(ctx context.Context, s store.Store) error {
 	}
 	got := map[string]string{}
 	err := s.View(ctx, func(r store.Reader) error {
-		for entry, err := range r.Scan("") {
+		for entry, err := range r.Scan("", "") {
 			if err != nil {
 				return err
 			}

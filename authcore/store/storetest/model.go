@@ -111,23 +111,23 @@ func sameAnswer(get func(string) ([]byte, error), place, key string, entries map
 }
 
 func (m *model) compare(t *rapid.T) {
-	prefix := modelKeys.Draw(t, "prefix")
+	prefix, after := modelKeys.Draw(t, "prefix"), modelKeys.Draw(t, "after")
 	err := m.s.View(m.ctx, func(r store.Reader) error {
 		var last string
 		left := maps.Clone(m.entries)
-		maps.DeleteFunc(left, func(key, _ string) bool { return !strings.HasPrefix(key, prefix) })
-		for entry, err := range r.Scan(m.place + prefix) {
+		maps.DeleteFunc(left, func(key, _ string) bool { return !strings.HasPrefix(key, prefix) || key <= after })
+		for entry, err := range r.Scan(m.place+prefix, m.place+after) {
 			key := strings.TrimPrefix(entry.Key, m.place)
 			value, ok := left[key]
 			if err != nil || !ok || value != string(entry.Value) || entry.Key <= last {
-				return fmt.Errorf("Scan(%q) yields %q = %q, %v after %q; the map has %q, %v",
-					prefix, entry.Key, entry.Value, err, last, value, ok)
+				return fmt.Errorf("Scan(%q, %q) yields %q = %q, %v after %q; the map has %q, %v",
+					prefix, after, entry.Key, entry.Value, err, last, value, ok)
 			}
 			last = entry.Key
 			delete(left, key)
 		}
 		if len(left) > 0 {
-			return fmt.Errorf("Scan(%q) leaves out %q", prefix, left)
+			return fmt.Errorf("Scan(%q, %q) leaves out %q", prefix, after, left)
 		}
 		return sameAnswer(r.Get, m.place, prefix, m.entries)
 	})

@@ -266,7 +266,7 @@ func audit(ctx context.Context, s store.Store) error {
 	}
 	err := s.View(ctx, func(r store.Reader) error {
 		var scanned uint64
-		for entry, err := range r.Scan("account/") {
+		for entry, err := range r.Scan("account/", "") {
 			if err != nil {
 				return err
 			}
@@ -314,7 +314,7 @@ func checkWhole(ctx context.Context, s store.Store) error {
 
 func sameEverywhere(r store.Reader) error {
 	values := map[string]int{}
-	for entry, err := range r.Scan("") {
+	for entry, err := range r.Scan("", "") {
 		if err != nil {
 			return err
 		}

@@ -157,7 +157,7 @@ func want(ctx context.Context, s store.Store, entries map[string]string) error {
 // collect returns what Scan yields.
 func collect(r store.Reader, prefix string) (map[string]string, error) {
 	got := map[string]string{}
-	for entry, err := range r.Scan(prefix) {
+	for entry, err := range r.Scan(prefix, "") {
 		if err != nil {
 			return nil, err
 		}
