@@ -167,7 +167,7 @@ func checkScanSeeks(ctx context.Context, s store.Store) error {
 			first = min(first, timeOfPage(r, "key/000001"))
 			last = min(last, timeOfPage(r, fmt.Sprintf("key/%06d", entries-10)))
 		}
-		if last > tolerance*first+100*time.Microsecond {
+		if last > tolerance*first+20*time.Microsecond {
 			return fmt.Errorf("the first page takes %v, the last of %d entries %v", first, entries, last)
 		}
 		return nil
