@@ -64,20 +64,21 @@ func (g *Gate) Account(ctx context.Context, id Identifier) (Account, error) {
 	return a, err
 }
 
-// Accounts returns everybody, in the order of their identifiers.
-func (g *Gate) Accounts(ctx context.Context) ([]Account, error) {
-	var all []Account
+// Accounts returns people in the order of their identifiers: those after the
+// given one, at most limit of them. "" is before all identifiers, 0 is no limit.
+func (g *Gate) Accounts(ctx context.Context, after Identifier, limit int) ([]Account, error) {
+	var accounts []Account
 	err := g.shared.store.View(ctx, func(r store.Reader) error {
-		all = nil
-		_, err := collect(g.secrets(), r, accountPrefix, func(rec accountRecord) (bool, error) {
-			if rec.Identifier != nobody {
-				all = append(all, Account(rec))
-			}
-			return false, nil
+		page, err := collectPage(g.secrets(), r, accountPrefix, accountName(after), limit, func(rec accountRecord) (bool, error) {
+			return rec.Identifier != nobody, nil
 		})
+		accounts = make([]Account, 0, len(page))
+		for _, rec := range page {
+			accounts = append(accounts, Account(rec))
+		}
 		return err
 	})
-	return all, err
+	return accounts, err
 }
 
 // Blind returns how many answers in a row showed no code of that person's keys,

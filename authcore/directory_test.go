@@ -30,7 +30,7 @@ func TestAccounts(t *testing.T) {
 	if err := b.AddAccount(ctx, by, Account{Identifier: "x", Surname: "\n"}); err == nil {
 		t.Error("an account that is not valid was added")
 	}
-	all, err := b.Accounts(ctx)
+	all, err := b.Accounts(ctx, "", 0)
 	mustBeNil(t, err)
 	var ids []string
 	for _, a := range all {
@@ -69,7 +69,7 @@ func TestTheStandIn(t *testing.T) {
 	if err := b.AddAccount(ctx, by, Account{Identifier: nobody}); err == nil {
 		t.Error("it was added")
 	}
-	keys, err := b.Keys(ctx)
+	keys, err := b.Keys(ctx, "", 0, everyKey)
 	if err != nil || len(keys) != 2 {
 		t.Errorf("%d keys, %v; want 2", len(keys), err)
 	}

@@ -159,7 +159,7 @@ func TestSessionIsEnded(t *testing.T) {
 			if b.opens(token, "", true) {
 				t.Error("another login brought the session back")
 			}
-			if live, err := b.Sessions(t.Context(), "jdupont"); err != nil || len(live) != 1 {
+			if live, err := b.Sessions(t.Context(), "jdupont", "", 0); err != nil || len(live) != 1 {
 				t.Errorf("%d sessions are alive, want the new one (%v)", len(live), err)
 			}
 		})
@@ -229,11 +229,11 @@ func TestSessions(t *testing.T) {
 	b.addPerson("mmartin", "OTHER-1")
 	b.key = totpKey("OTHER-1")
 	b.inService("mmartin", "5083")
-	all, err := b.Sessions(t.Context(), "")
+	all, err := b.Sessions(t.Context(), "", "", 0)
 	if err != nil || len(all) != 2 {
 		t.Fatalf("%d sessions, %v; want 2", len(all), err)
 	}
-	mine, err := b.Sessions(t.Context(), "jdupont")
+	mine, err := b.Sessions(t.Context(), "jdupont", "", 0)
 	if err != nil || len(mine) != 1 {
 		t.Fatalf("%d sessions, %v; want 1", len(mine), err)
 	}
@@ -244,7 +244,7 @@ func TestSessions(t *testing.T) {
 		t.Errorf("the session (-want +got):\n%s", diff)
 	}
 	b.pass(b.Policy().Idle)
-	if left, err := b.Sessions(t.Context(), ""); err != nil || len(left) != 0 {
+	if left, err := b.Sessions(t.Context(), "", "", 0); err != nil || len(left) != 0 {
 		t.Errorf("%d sessions are listed after they ended, %v", len(left), err)
 	}
 }

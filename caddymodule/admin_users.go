@@ -65,9 +65,18 @@ type userList struct {
 }
 
 func listUsers(c *adminCall) (any, error) {
-	all, err := c.gate.Accounts(c.Context())
-	list := userList{Users: make([]userView, 0, len(all))}
-	for _, a := range all {
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
+	}
+	from, err := after(c, readIdentifier)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := c.gate.Accounts(c.Context(), from, limit+1)
+	accounts = cutPage(c, accounts, limit, func(a authcore.Account) string { return string(a.Identifier) })
+	list := userList{Users: make([]userView, 0, len(accounts))}
+	for _, a := range accounts {
 		list.Users = append(list.Users, viewUser(a))
 	}
 	return list, err

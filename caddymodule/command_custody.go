@@ -109,11 +109,12 @@ func keyEmergencyCommand() *cobra.Command {
 }
 
 func keyExpiringCommand() *cobra.Command {
-	var days int
+	var days, limit int
 	cmd := newCommand("expiring", "Lists the keys that expire soon", cobra.NoArgs, func(c *client, _ []string) error {
 		query := url.Values{"expiring": {strconv.Itoa(days)}}
-		return ask(c, question{method: http.MethodGet, path: "/sesame/keys", query: query}, c.sayKeys)
+		return askAll(c, question{method: http.MethodGet, path: "/sesame/keys", query: query}, limit, c.sayKeys)
 	})
 	cmd.Flags().IntVar(&days, "days", 90, "within how many days; keys past their date are listed too")
+	limitFlag(cmd, &limit)
 	return cmd
 }

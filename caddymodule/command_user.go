@@ -12,9 +12,7 @@ import (
 func userCommands() []*cobra.Command {
 	return []*cobra.Command{
 		userAddCommand(),
-		newCommand("list", "Lists everybody", cobra.NoArgs, func(c *client, _ []string) error {
-			return ask(c, question{method: http.MethodGet, path: "/sesame/users"}, c.sayUsers)
-		}),
+		userListCommand(),
 		newCommand("show ID", "Shows what is known of a person", cobra.ExactArgs(1), func(c *client, args []string) error {
 			return c.onUser(http.MethodGet, args[0], nil, c.sayUser)
 		}),
@@ -29,6 +27,15 @@ func userCommands() []*cobra.Command {
 			})
 		}),
 	}
+}
+
+func userListCommand() *cobra.Command {
+	var limit int
+	cmd := newCommand("list", "Lists everybody", cobra.NoArgs, func(c *client, _ []string) error {
+		return askAll(c, question{method: http.MethodGet, path: "/sesame/users"}, limit, c.sayUsers)
+	})
+	limitFlag(cmd, &limit)
+	return cmd
 }
 
 // onUser asks for something that concerns one person.
