@@ -2,6 +2,8 @@ package authcore
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -16,13 +18,26 @@ func (g *Gate) AddAccount(ctx context.Context, by Actor, a Account) error {
 		return err
 	}
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
-		if err := absent(w, accountName(a.Identifier)); err != nil {
-			return nil, fmt.Errorf("%s: %w", a.Identifier, err)
-		}
-		a.Keys, a.Epoch, a.Added = nil, 0, now
-		return []Event{{Kind: AccountAdded, Holder: a.Identifier, Actor: by.Name}},
-			write(g.secrets(), w, accountName(a.Identifier), accountRecord(a), time.Time{})
+		return g.add(w, by, a, now)
 	})
+}
+
+func (g *Gate) add(w store.Writer, by Actor, a Account, now time.Time) ([]Event, error) {
+	if err := absent(w, accountName(a.Identifier)); err != nil {
+		return nil, fmt.Errorf("%s: %w", a.Identifier, err)
+	}
+	a.Keys, a.Epoch, a.Added = nil, newEpoch(), now
+	return []Event{{Kind: AccountAdded, Holder: a.Identifier, Actor: by.Name}},
+		write(g.secrets(), w, accountName(a.Identifier), accountRecord(a), time.Time{})
+}
+
+// newEpoch draws where the epochs of an account begin: 52 bits, so that two
+// people who had one identifier one after the other never share an epoch, and
+// that every program reads the number in JSON as it is (RFC 8259 section 6).
+func newEpoch() int {
+	var b [8]byte
+	rand.Read(b[:])
+	return int(binary.BigEndian.Uint64(b[:]) >> 12)
 }
 
 // DisableAccount shuts a person out and ends their sessions; EnableAccount lets

@@ -56,8 +56,8 @@ func (m move) passcode(a PasscodeAnswer) move {
 		return m.blind()
 	case !s.known:
 		return m.deny(PersonUnknown, Trial{})
-	case s.account.Disabled:
-		return m.deny(PersonDisabled, t)
+	case s.account.Closed(s.now):
+		return m.shutOut(t)
 	case !s.opens(s.keys[i], t):
 		return m.deny(KeyUnusable, t)
 	case v == CodeUsed && m.challenge.Trial.of(t) && s.keys[i].State != PINToDefine:
@@ -95,8 +95,8 @@ func (m move) passcodeJudged(h hashed) move {
 		k.WrongPIN = max(0, k.WrongPIN-1)
 		return m.deny(LoginBusy, m.challenge.Trial)
 	}
-	if s.account.Disabled {
-		return m.deny(PersonDisabled, m.challenge.Trial)
+	if s.account.Closed(s.now) {
+		return m.shutOut(m.challenge.Trial)
 	}
 	if !s.opens(*k, m.challenge.Trial) || k.PIN != h.judged {
 		return m.deny(KeyUnusable, m.challenge.Trial) // or its PIN was cleared
@@ -251,6 +251,13 @@ func (m move) fallBack() move {
 func (m move) deny(kind EventKind, t Trial) move {
 	m.event(kind, t.Serial)
 	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Denied
+	return m
+}
+
+// shutOut refuses a person whose account is closed, and writes down by what.
+func (m move) shutOut(t Trial) move {
+	m = m.deny(PersonDisabled, t)
+	m.events[len(m.events)-1].Detail = m.scene.account.closedBy()
 	return m
 }
 

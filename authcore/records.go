@@ -96,6 +96,7 @@ type (
 		Keys          []Serial   `json:"keys,omitempty"`
 		Epoch         int        `json:"epoch,omitempty"`
 		Added         time.Time  `json:"added,omitzero"`
+		End           time.Time  `json:"end,omitzero"`
 	}
 	sessionRecord struct {
 		ID      SessionID  `json:"id"`

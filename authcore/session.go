@@ -57,7 +57,7 @@ type Session struct {
 // alive reports whether the session still opens anything, for the account as it
 // is now.
 func (s Session) alive(a Account, now time.Time) bool {
-	return s.Ended.IsZero() && !a.Disabled && s.Epoch == a.Epoch && now.Before(s.Idle) && now.Before(s.End)
+	return s.Ended.IsZero() && !a.Closed(now) && s.Epoch == a.Epoch && now.Before(s.Idle) && now.Before(s.End)
 }
 
 // touch moves the idle end, at most once a minute (or a tenth of the idle time

@@ -177,7 +177,8 @@ func TestSessionAlive(t *testing.T) {
 	for name, end := range map[string]func(*Session, *Account){
 		"idle": func(s *Session, _ *Account) { s.Idle = now }, "its end": func(s *Session, _ *Account) { s.End = now },
 		"ended": func(s *Session, _ *Account) { s.Ended = now.Add(time.Hour) }, "shut out": func(_ *Session, a *Account) { a.Disabled = true },
-		"later epoch": func(_ *Session, a *Account) { a.Epoch = 3 }, "earlier epoch": func(_ *Session, a *Account) { a.Epoch = 1 },
+		"account at its end": func(_ *Session, a *Account) { a.End = now },
+		"later epoch":        func(_ *Session, a *Account) { a.Epoch = 3 }, "earlier epoch": func(_ *Session, a *Account) { a.Epoch = 1 },
 	} {
 		s, a := session, account
 		if end(&s, &a); s.alive(a, now) {
@@ -238,7 +239,9 @@ func TestSessions(t *testing.T) {
 		t.Fatalf("%d sessions, %v; want 1", len(mine), err)
 	}
 	began := benchStart.Add(time.Minute)
-	want := Session{ID: first.Token.id(), Holder: "jdupont", Serial: "0123456789", Method: "otp", Began: began, Seen: began,
+	a, err := b.Account(t.Context(), "jdupont")
+	mustBeNil(t, err)
+	want := Session{ID: first.Token.id(), Holder: "jdupont", Serial: "0123456789", Method: "otp", Epoch: a.Epoch, Began: began, Seen: began,
 		Idle: began.Add(time.Hour), End: began.Add(10 * time.Hour)}
 	if diff := cmp.Diff(want, mine[0]); diff != "" {
 		t.Errorf("the session (-want +got):\n%s", diff)
