@@ -78,6 +78,9 @@ var adminRoutes = []adminRoute{
 	{http.MethodDelete, "/sesame/sessions/{id}", nil, endSession},
 	{http.MethodGet, "/sesame/whois/{id}", nil, showWhois},
 	{http.MethodGet, "/sesame/audit", []string{"user", "key", "reference", "since"}, listEvents},
+	{http.MethodPatch, "/sesame/users/{id}", nil, setUser},
+	{http.MethodDelete, "/sesame/users/{id}", []string{"keys"}, removeUser},
+	{http.MethodPost, "/sesame/keys/{serial}/return", nil, returnKey},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.

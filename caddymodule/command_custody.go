@@ -29,6 +29,9 @@ func custodyCommands() []*cobra.Command {
 		keyCommand("found", "Opens a lost key again", func(c *client, k authcore.KeyInfo) {
 			c.say("key %s is found: it is %s", string(k.Serial), keyState(k, time.Now()))
 		}),
+		keyCommand("return", "Puts a key back in stock, for somebody else", func(c *client, k authcore.KeyInfo) {
+			c.say("key %s is in stock again: `sesame key assign %s ID` gives it to somebody else", string(k.Serial), string(k.Serial))
+		}),
 		keyCommand("retire", "Ends a key for good", func(c *client, k authcore.KeyInfo) {
 			c.say("key %s is retired", string(k.Serial))
 		}),
