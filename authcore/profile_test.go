@@ -104,7 +104,7 @@ func TestAccountEnds(t *testing.T) {
 	if b.opens(token, "", false) {
 		t.Error("the session outlives the account")
 	}
-	if alive, err := b.Sessions(t.Context(), "jdupont"); err != nil || len(alive) != 0 {
+	if alive, err := b.Sessions(t.Context(), "jdupont", "", 10); err != nil || len(alive) != 0 {
 		t.Errorf("%d sessions are listed, %v", len(alive), err)
 	}
 	b.denied(b.login("jdupont", pin+b.shows(0)))

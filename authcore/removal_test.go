@@ -70,7 +70,7 @@ func TestAddedAgain(t *testing.T) {
 		if b.opens(token, "", false) {
 			t.Fatal("a session of the former holder opens")
 		}
-		if alive, err := b.Sessions(ctx, ""); err != nil || len(alive) != 0 {
+		if alive, err := b.Sessions(ctx, "", "", 10); err != nil || len(alive) != 0 {
 			t.Fatalf("%d sessions, %v", len(alive), err)
 		}
 		if n, err := b.Blind(ctx, "jdupont"); n != 0 || err != nil {
