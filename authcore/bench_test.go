@@ -2,6 +2,7 @@ package authcore
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,7 @@ type bench struct {
 	store store.Store
 	key   otp.Generator // the one that shows and login use
 	nanos atomic.Int64  // the time; atomic, since goroutines of a test read it
+	from  Source        // where its answers come from
 }
 
 var by = Actor{Name: "test"}
@@ -50,7 +52,7 @@ func newBench(t tb) *bench {
 // newBenchOn does so on a store that wrap puts around the memory engine.
 func newBenchOn(t tb, wrap func(store.Store) store.Store) *bench {
 	t.Helper()
-	b := &bench{t: t}
+	b := &bench{t: t, from: Source{Address: netip.MustParseAddr("192.0.2.1")}}
 	b.setTime(benchStart)
 	b.store = wrap(store.NewMemory(b.clock))
 	secrets, err := NewSecrets()
@@ -70,6 +72,7 @@ func newBenchOn(t tb, wrap func(store.Store) store.Store) *bench {
 func (b *bench) clock() time.Time        { return time.Unix(0, b.nanos.Load()).UTC() }
 func (b *bench) setTime(at time.Time)    { b.nanos.Store(at.UnixNano()) }
 func (b *bench) pass(d time.Duration)    { b.nanos.Add(int64(d)) }
+func (b *bench) elsewhere()              { b.from.Address = b.from.Address.Next() }
 func (b *bench) wait(steps int)          { b.pass(time.Duration(steps) * time.Minute) }
 func (b *bench) must(err error)          { b.t.Helper(); mustBeNil(b.t, err) }
 func (b *bench) key1() Key               { b.t.Helper(); return b.stored("0123456789") }
@@ -169,7 +172,7 @@ func passcode(t tb, s string) Passcode {
 // in any goroutine.
 func (b *bench) answer(c Challenge, a Answer) Reply {
 	b.t.Helper()
-	r, err := b.Answer(context.Background(), c, a, Source{})
+	r, err := b.Answer(context.Background(), c, a, b.from)
 	if err != nil {
 		b.t.Errorf("answering %s: %v", c.Question, err)
 	}

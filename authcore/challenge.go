@@ -36,9 +36,10 @@ const (
 	Denied                       // "denied": the one refusal, whatever was wrong
 	Reused                       // "reused": all was right but the code had been consumed
 	PINDenied                    // "pin-denied": the policy refuses the new PIN, Reply.Problem says why
+	Slowed                       // "slowed": too many guesses from there, nothing was tried or used; Reply.Wait says how long
 )
 
-var outcomeNames = words[Outcome]{what: "outcome", names: []string{"", "asked", "granted", "denied", "reused", "pin-denied"}}
+var outcomeNames = words[Outcome]{what: "outcome", names: []string{"", "asked", "granted", "denied", "reused", "pin-denied", "slowed"}}
 
 // String gives the outcome's word.
 func (o Outcome) String() string { return outcomeNames.name(o) }
@@ -66,6 +67,13 @@ type Challenge struct {
 	Holder Identifier // who the first good code said it is
 	Trial  Trial      // the code this login consumed last
 	NewPIN PINHash    // chosen, not yet in service
+
+	// Judged is what the PIN was compared with before the next code was asked for;
+	// zero where the key has none yet.
+	Judged PINHash
+	// Pair: the next code is asked for before anything is told or done. PINWrong
+	// is what will be told then.
+	Pair, PINWrong bool
 
 	Last Taken // how the last answer was taken
 }

@@ -2,8 +2,6 @@ package authcore
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -18,26 +16,13 @@ func (g *Gate) AddAccount(ctx context.Context, by Actor, a Account) error {
 		return err
 	}
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
-		return g.add(w, by, a, now)
+		if err := absent(w, accountName(a.Identifier)); err != nil {
+			return nil, fmt.Errorf("%s: %w", a.Identifier, err)
+		}
+		a.Keys, a.Epoch, a.Added = nil, 0, now
+		return []Event{{Kind: AccountAdded, Holder: a.Identifier, Actor: by.Name}},
+			write(g.secrets(), w, accountName(a.Identifier), accountRecord(a), time.Time{})
 	})
-}
-
-func (g *Gate) add(w store.Writer, by Actor, a Account, now time.Time) ([]Event, error) {
-	if err := absent(w, accountName(a.Identifier)); err != nil {
-		return nil, fmt.Errorf("%s: %w", a.Identifier, err)
-	}
-	a.Keys, a.Epoch, a.Added = nil, newEpoch(), now
-	return []Event{{Kind: AccountAdded, Holder: a.Identifier, Actor: by.Name}},
-		write(g.secrets(), w, accountName(a.Identifier), accountRecord(a), time.Time{})
-}
-
-// newEpoch draws where the epochs of an account begin: 52 bits, so that two
-// people who had one identifier one after the other never share an epoch, and
-// that every program reads the number in JSON as it is (RFC 8259 section 6).
-func newEpoch() int {
-	var b [8]byte
-	rand.Read(b[:])
-	return int(binary.BigEndian.Uint64(b[:]) >> 12)
 }
 
 // DisableAccount shuts a person out and ends their sessions; EnableAccount lets
@@ -79,21 +64,20 @@ func (g *Gate) Account(ctx context.Context, id Identifier) (Account, error) {
 	return a, err
 }
 
-// Accounts returns people in the order of their identifiers: those after the
-// given one, at most limit of them. "" is before all identifiers, 0 is no limit.
-func (g *Gate) Accounts(ctx context.Context, after Identifier, limit int) ([]Account, error) {
-	var accounts []Account
+// Accounts returns everybody, in the order of their identifiers.
+func (g *Gate) Accounts(ctx context.Context) ([]Account, error) {
+	var all []Account
 	err := g.shared.store.View(ctx, func(r store.Reader) error {
-		page, err := collectPage(g.secrets(), r, accountPrefix, accountName(after), limit, func(rec accountRecord) (bool, error) {
-			return rec.Identifier != nobody, nil
+		all = nil
+		_, err := collect(g.secrets(), r, accountPrefix, func(rec accountRecord) (bool, error) {
+			if rec.Identifier != nobody {
+				all = append(all, Account(rec))
+			}
+			return false, nil
 		})
-		accounts = make([]Account, 0, len(page))
-		for _, rec := range page {
-			accounts = append(accounts, Account(rec))
-		}
 		return err
 	})
-	return accounts, err
+	return all, err
 }
 
 // Blind returns how many answers in a row showed no code of that person's keys,

@@ -123,6 +123,7 @@ func TestCounterWindow(t *testing.T) {
 		} {
 			b := counterBench(t)
 			for n := range failures {
+				b.elsewhere()
 				b.denied(b.login("mmartin", pin+b.key.Code(otp.Step(5000+n))))
 			}
 			if failures > 0 && want == Done {

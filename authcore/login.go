@@ -18,6 +18,8 @@ type Reply struct {
 	Problem   PINProblem // with PINDenied
 	Reference Reference  // of this answer, in the audit trail, the log and the page
 	Token     Token      // with Granted
+	// Wait, with Slowed, is how long nothing will be tried from there.
+	Wait time.Duration
 }
 
 // token is the session that a login may open: made from the login's ID and salt
@@ -153,7 +155,7 @@ func (t *turn) place(c Challenge, s scene, h *hashed) place {
 		return late
 	case same && s.now.Sub(c.Last.At) < s.policy.Repeat && c.Last.Judging:
 		return twin
-	case same && s.now.Sub(c.Last.At) < s.policy.Repeat:
+	case same && s.now.Sub(c.Last.At) < s.policy.Repeat && (c.Last.Outcome != Slowed || s.slowed()):
 		return told
 	case c.Question != t.answer.answers():
 		return late
@@ -180,7 +182,7 @@ func (t *turn) read(w store.Writer) (scene, Challenge, error) {
 		who = a.Identifier
 	}
 	s := scene{now: now, policy: t.gate.policy, session: t.secrets.token(c).id()}
-	if err := t.readAccount(w, who, &s); err != nil {
+	if err := errors.Join(t.readAccount(w, who, &s), t.readSlow(w, who, &s)); err != nil {
 		return scene{}, c, err
 	}
 	return s, c, t.readKeys(w, &s)
@@ -197,6 +199,14 @@ func (t *turn) readAccount(w store.Writer, who Identifier, s *scene) error {
 	s.account = Account(account)
 	s.attempts, err = read[attempts](t.newest, w, attemptsName(t.newest, who, s.known))
 	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (t *turn) readSlow(w store.Writer, who Identifier, s *scene) error {
+	was, err := read[slow](t.newest, w, slowName(t.newest, who, t.from.network()))
+	if s.slow = was.forget(s.now); errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	return err
@@ -270,6 +280,11 @@ func (t *turn) save(w store.Writer, before scene, m *move) error {
 	if after.attempts != before.attempts {
 		put(attemptsName(t.newest, c.Holder, after.known), after.attempts, time.Time{})
 	}
+	if name := slowName(t.newest, c.Holder, t.from.network()); after.slow == (slow{}) && before.slow != after.slow {
+		errs = append(errs, w.Delete(name))
+	} else if after.slow != before.slow {
+		put(name, after.slow, after.slow.Last.Add(slowMemory))
+	}
 	if s := after.granted; s != nil {
 		s.Address, s.Agent = t.from.text()
 		put(sessionName(s.ID), sessionRecord(*s), s.End.Add(day))
@@ -298,6 +313,9 @@ func (t *turn) reply(m move) Reply {
 	r := Reply{Challenge: m.challenge, Outcome: m.challenge.Last.Outcome, Problem: m.challenge.Last.Problem, Reference: m.challenge.Last.Reference}
 	if r.Outcome == Granted {
 		r.Token = t.secrets.token(m.challenge)
+	}
+	if r.Outcome == Slowed {
+		r.Wait = m.scene.slow.Until.Sub(m.scene.now)
 	}
 	return r
 }

@@ -2,6 +2,7 @@ package authcore
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -79,12 +80,13 @@ func (m *model) typedPIN(t *rapid.T, right string) string {
 
 // send gives an answer to a login, perhaps twice.
 func (m *model) send(t *rapid.T, p *page, c Challenge, a Answer, step otp.Step) {
-	r, err := m.Answer(t.Context(), c, a, Source{})
+	from := Source{Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(rapid.IntRange(1, 3).Draw(t, "network"))})}
+	r, err := m.Answer(t.Context(), c, a, from)
 	if err != nil {
 		t.Fatalf("answering %s: %v", c.Question, err)
 	}
 	if rapid.IntRange(0, 4).Draw(t, "clicks") == 0 {
-		again, err := m.Answer(t.Context(), c, a, Source{})
+		again, err := m.Answer(t.Context(), c, a, from)
 		if err != nil || !sameReply(again, r) {
 			t.Fatalf("the second click: %s (%v), the first: %s", again.Outcome, err, r.Outcome)
 		}

@@ -15,9 +15,9 @@ type move struct {
 // nothing.
 //
 //	AskPasscode ──code, no PIN yet──► AskNewPIN ──PIN twice──► AskNewPasscode ──PIN + new code──► Done
-//	     │                                                      (AskNewPasscode and AskNextCode fall
-//	     ├──PASSCODE──► Done                                     back to AskPasscode when the key is
-//	     └──PASSCODE, drifted or after failures──► AskNextCode   no longer what it was) ──► Done
+//	     │                               ▲                      (AskNewPasscode and AskNextCode fall
+//	     ├──PASSCODE──► Done             └─no PIN yet─┐          back to AskPasscode when the key is
+//	     └──drifted, or after failures──► AskNextCode ┴► Done    no longer what it was)
 func (c Challenge) next(s scene, a Answer, h *hashed) move {
 	s.keys = slices.Clone(s.keys)
 	m := move{challenge: c, scene: s}
@@ -50,17 +50,21 @@ func (m move) passcode(a PasscodeAnswer) move {
 	if m.challenge.Holder != a.Identifier {
 		m.challenge.Holder, m.challenge.Trial = a.Identifier, Trial{}
 	}
+	if s.slowed() {
+		return m.slowed()
+	}
+	m.challenge.Judged, m.challenge.Pair, m.challenge.PINWrong = "", false, false
 	i, pin, t, v := s.try(a.Passcode)
 	switch {
 	case !t.matched():
 		return m.blind()
 	case !s.known:
 		return m.deny(PersonUnknown, Trial{})
-	case s.account.Closed(s.now):
-		return m.shutOut(t)
+	case s.account.Disabled:
+		return m.deny(PersonDisabled, t)
 	case !s.opens(s.keys[i], t):
 		return m.deny(KeyUnusable, t)
-	case v == CodeUsed && m.challenge.Trial.of(t) && s.keys[i].State != PINToDefine:
+	case v == CodeUsed && m.challenge.Trial.of(t) && s.keys[i].State != PINToDefine && !s.paired(t):
 		// The very code that this login consumed: the person corrects the PIN
 		// and has not waited. They may be told, if the PIN is right now; and it
 		// counts as any judgement of a PIN.
@@ -68,13 +72,14 @@ func (m move) passcode(a PasscodeAnswer) move {
 	case v == CodeUsed:
 		return m.deny(CodeReused, t)
 	case v == Refused:
-		s.attempts.Blind++
+		s.blind()
 		return m.deny(CodeTooFar, t)
 	}
 	m.challenge.Trial = t
 	if v == NewPINWanted {
-		return m.ask(AskNewPIN, PINAsked)
+		return m.newPINWanted()
 	}
+	m.challenge.Pair = s.paired(t)
 	if k := &s.keys[i]; k.WrongPIN > s.policy.LockAfter {
 		// As many PINs as may be wrong still wait for their verdicts: guesses
 		// sent all at once must be no more than those sent in turn.
@@ -87,21 +92,42 @@ func (m move) passcode(a PasscodeAnswer) move {
 	return m
 }
 
+// newPINWanted goes on to the definition of the first PIN. Its one code is all
+// that stands before it: after failures, which may have been guesses, the next
+// one must stand there too.
+func (m move) newPINWanted() move {
+	if m.scene.attempts.Blind < m.scene.policy.NextCodeAfter {
+		return m.ask(AskNewPIN, PINAsked)
+	}
+	m.challenge.Pair = true
+	return m.ask(AskNextCode, NextCodeAsked)
+}
+
 // passcodeJudged ends what passcode began, on the state as it is by now.
 func (m move) passcodeJudged(h hashed) move {
 	s := &m.scene
 	k := s.key(m.challenge.Trial.Serial)
 	if h.busy {
-		k.WrongPIN = max(0, k.WrongPIN-1)
+		if !m.challenge.Pair {
+			k.WrongPIN = max(0, k.WrongPIN-1)
+		}
 		return m.deny(LoginBusy, m.challenge.Trial)
 	}
-	if s.account.Closed(s.now) {
-		return m.shutOut(m.challenge.Trial)
+	if s.account.Disabled {
+		return m.deny(PersonDisabled, m.challenge.Trial)
 	}
 	if !s.opens(*k, m.challenge.Trial) || k.PIN != h.judged {
 		return m.deny(KeyUnusable, m.challenge.Trial) // or its PIN was cleared
 	}
-	judged, v := k.Judge(m.challenge.Trial, h.right, s.now, s.policy)
+	m.challenge.Judged = h.judged
+	if m.challenge.Pair {
+		m.challenge.PINWrong = !h.right
+		return m.ask(AskNextCode, NextCodeAsked)
+	}
+	if !h.right {
+		return m.wrongPIN(k)
+	}
+	judged, v := k.Judge(m.challenge.Trial, true, s.now, s.policy)
 	*k = judged
 	switch v {
 	case Accepted:
@@ -113,11 +139,8 @@ func (m move) passcodeJudged(h hashed) move {
 		return m.ask(AskNextCode, NextCodeAsked)
 	case CodeUsed:
 		return m.reused()
-	default:
-		if judged.State == Locked {
-			m.event(KeyLocked, judged.Serial)
-		}
-		return m.deny(PINWrong, m.challenge.Trial)
+	default: // opens said so before
+		return m.deny(KeyUnusable, m.challenge.Trial)
 	}
 }
 
@@ -154,6 +177,9 @@ func (m move) newPINHashed(h hashed) move {
 // into service.
 func (m move) newPasscode(a NewPasscodeAnswer) move {
 	s := &m.scene
+	if s.slowed() {
+		return m.slowed()
+	}
 	k := s.key(m.challenge.Trial.Serial)
 	if !m.definable(k) {
 		return m.fallBack()
@@ -205,7 +231,7 @@ func (m move) newPasscodeJudged(h hashed) move {
 func (m move) nextCode(a NextCodeAnswer) move {
 	s := &m.scene
 	k := s.key(m.challenge.Trial.Serial)
-	if k.State != ToSynchronise || !s.opens(*k, m.challenge.Trial) {
+	if k.PIN != m.challenge.Judged || k.State != ToSynchronise && !m.challenge.Pair || !s.opens(*k, m.challenge.Trial) {
 		return m.fallBack()
 	}
 	// Who types the PIN here as well, by habit, has shown it right before.
@@ -214,15 +240,39 @@ func (m move) nextCode(a NextCodeAnswer) move {
 	*k = followed
 	switch {
 	case v == Accepted:
-		*k = k.Confirm(t, s.now)
 		m.challenge.Trial = t
-		return m.grant(LoginAccepted)
+		return m.twoCodes(k)
 	case v == CodeUsed && t.Step == m.challenge.Trial.Step:
 		return m.reused()
 	}
-	s.attempts.Blind++
+	s.blind()
 	m.challenge.Question = AskPasscode
 	return m.deny(NextCodeWrong, m.challenge.Trial)
+}
+
+// twoCodes goes on behind two codes in a row of a key, which are no accident:
+// what was kept back of its PIN may be told, and counts.
+func (m move) twoCodes(k *Key) move {
+	s := &m.scene
+	switch {
+	case m.challenge.PINWrong:
+		k.WrongPIN++
+		m.challenge.Question = AskPasscode
+		return m.wrongPIN(k)
+	case k.PIN.IsZero():
+		return m.ask(AskNewPIN, PINAsked)
+	}
+	*k = k.Confirm(m.challenge.Trial, s.now)
+	return m.grant(LoginAccepted)
+}
+
+// wrongPIN refuses a good code with a wrong PIN, the last of which locks the key.
+func (m move) wrongPIN(k *Key) move {
+	*k, _ = k.Judge(m.challenge.Trial, false, m.scene.now, m.scene.policy)
+	if k.State == Locked {
+		m.event(KeyLocked, k.Serial)
+	}
+	return m.deny(PINWrong, m.challenge.Trial)
 }
 
 // definable reports that the key still waits for its first PIN: another browser
@@ -233,7 +283,7 @@ func (m move) definable(k *Key) bool {
 
 // blind refuses an answer in which no code was seen.
 func (m move) blind() move {
-	m.scene.attempts.Blind++
+	m.scene.blind()
 	kind := CodeUnmatched
 	if !m.scene.known {
 		kind = PersonUnknown
@@ -254,10 +304,11 @@ func (m move) deny(kind EventKind, t Trial) move {
 	return m
 }
 
-// shutOut refuses a person whose account is closed, and writes down by what.
-func (m move) shutOut(t Trial) move {
-	m = m.deny(PersonDisabled, t)
-	m.events[len(m.events)-1].Detail = m.scene.account.closedBy()
+// slowed refuses to look at an answer at all: too many guesses came from there.
+// Nothing is used, nothing is counted.
+func (m move) slowed() move {
+	m.event(LoginSlowed, "")
+	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Slowed
 	return m
 }
 
@@ -280,7 +331,7 @@ func (m move) grant(kind EventKind) move {
 	m.event(kind, m.challenge.Trial.Serial)
 	m.challenge.Question = Done
 	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Granted
-	s.attempts.Blind = 0
+	s.attempts.Blind, s.slow = 0, slow{}
 	method := "otp"
 	if m.challenge.Trial.Emergency {
 		method = "emergency"

@@ -171,6 +171,7 @@ func TestNextCodeIsNoOracle(t *testing.T) {
 	b := newBench(t)
 	b.inService("jdupont", pin)
 	for n := range 20 {
+		b.elsewhere()
 		b.denied(b.login("jdupont", pin+b.shows(otp.Step(500+n))))
 	}
 	b.denied(b.login("jdupont", "8305"+b.shows(0)))

@@ -29,6 +29,16 @@ type Policy struct {
 	// LockAfter is how many times in a row a good code came with a wrong PIN,
 	// which only who holds the key can do, before the key is locked.
 	LockAfter int
+	// SlowAfter is how many blind failures (no code of theirs was seen) over one
+	// identifier, from one network, go by before each further one makes that
+	// network wait: SlowFirst at first, then twice as long each time, up to
+	// SlowMost. NIST SP 800-63B-4 §3.2.2 names 30 seconds up to an hour.
+	SlowAfter           int
+	SlowFirst, SlowMost time.Duration
+	// PairAfter is how many blind failures over one identifier, from anywhere and
+	// since its last full success, make two codes in a row be asked for before
+	// anything is said of the PIN (NIST SP 800-63B-4 §3.2.2: no more than 100).
+	PairAfter int
 
 	// Page is how long a login page may lie open before its first answer: people
 	// come back to the tab they left in the morning.
@@ -45,13 +55,14 @@ type Policy struct {
 }
 
 // DefaultPolicy returns the values SecurID users know (windows ±1, ±3, ±10;
-// next code after 3), a PIN of 4 to 8 digits, and sessions of one hour idle and
+// next code after 3), guesses slowed down from the fifth on, a PIN of 4 to 8 digits, and sessions of one hour idle and
 // ten hours at most (NIST SP 800-63B-4 §2.2.3 allows 1 h and 24 h).
 func DefaultPolicy() Policy {
 	return Policy{
 		PINMin: 4, PINMax: 8,
 		Small: 1, Medium: 3, Large: 10,
 		NextCodeAfter: 3, LockAfter: 5,
+		SlowAfter: 5, SlowFirst: 30 * time.Second, SlowMost: time.Hour, PairAfter: 100,
 		Page: 12 * time.Hour, Challenge: 10 * time.Minute, Repeat: 10 * time.Second,
 		Idle: time.Hour, Absolute: 10 * time.Hour,
 		Ticket: time.Minute,
@@ -67,6 +78,10 @@ func (p Policy) Validate() error {
 		return fmt.Errorf("the windows must grow from 1 to 60 steps: not %d, %d, %d", p.Small, p.Medium, p.Large)
 	case p.NextCodeAfter < 1 || p.LockAfter < p.NextCodeAfter || p.LockAfter > 100:
 		return fmt.Errorf("failures: the next code must be asked after 1 or more, the key locked no earlier and after 100 at most: not %d and %d", p.NextCodeAfter, p.LockAfter)
+	case p.SlowAfter < 1 || p.SlowFirst < time.Second || p.SlowMost < p.SlowFirst || p.SlowMost > day:
+		return fmt.Errorf("blind failures: the delay begins after 1 or more, with a second or more, and grows to a day at most: not after %d, from %s to %s", p.SlowAfter, p.SlowFirst, p.SlowMost)
+	case p.PairAfter < p.NextCodeAfter || p.PairAfter > 100:
+		return fmt.Errorf("two codes in a row must be asked for no earlier than the next code and after 100 failures at most: not %d", p.PairAfter)
 	case p.Page < time.Minute || p.Page > 7*24*time.Hour:
 		return fmt.Errorf("a login page may lie open between a minute and a week: not %s", p.Page)
 	case p.Challenge < time.Minute || p.Challenge > time.Hour:

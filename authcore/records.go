@@ -15,7 +15,7 @@ import (
 
 // This file alone knows how things are named, encoded and sealed in the store.
 //
-//	account/IDENTIFIER   attempts/IDENTIFIER|~SLOT   key/SERIAL   seed/MARK
+//	account/IDENTIFIER   attempts/IDENTIFIER|~SLOT   slow/MARK   key/SERIAL   seed/MARK
 //	challenge/HASH   session/HASH   ticket/HASH   audit/TIME-REFERENCE   meta/store   meta/newest
 //
 // A record is one version byte and an AEAD ciphertext whose associated data are
@@ -96,7 +96,6 @@ type (
 		Keys          []Serial   `json:"keys,omitempty"`
 		Epoch         int        `json:"epoch,omitempty"`
 		Added         time.Time  `json:"added,omitzero"`
-		End           time.Time  `json:"end,omitzero"`
 	}
 	sessionRecord struct {
 		ID      SessionID  `json:"id"`
@@ -123,6 +122,9 @@ type (
 		Holder   Identifier `json:"holder,omitempty"`
 		Trial    Trial      `json:"trial,omitzero"`
 		NewPIN   PINHash    `json:"newPIN,omitempty"`
+		Judged   PINHash    `json:"judged,omitempty"`
+		Pair     bool       `json:"pair,omitempty"`
+		PINWrong bool       `json:"pinWrong,omitempty"`
 		Last     Taken      `json:"last,omitzero"`
 	}
 	metaRecord struct {
@@ -231,14 +233,8 @@ func write(s *Secrets, to store.Writer, name string, record any, expires time.Ti
 // collect reads the records under a prefix that keep wants, in the order of
 // their names, within one transaction: what it returns is safe to take time over.
 func collect[T any](s *Secrets, r store.Reader, prefix string, keep func(T) (bool, error)) ([]T, error) {
-	return collectPage(s, r, prefix, "", 0, keep)
-}
-
-// collectPage is collect for the records whose names come after the one named
-// after, at most limit of them; 0 is no limit.
-func collectPage[T any](s *Secrets, r store.Reader, prefix, after string, limit int, keep func(T) (bool, error)) ([]T, error) {
 	var all []T
-	for entry, err := range r.Scan(prefix, after) {
+	for entry, err := range r.Scan(prefix, "") {
 		if err != nil {
 			return nil, err
 		}
@@ -250,11 +246,8 @@ func collectPage[T any](s *Secrets, r store.Reader, prefix, after string, limit 
 		if err != nil {
 			return nil, err
 		}
-		if !wanted {
-			continue
-		}
-		if all = append(all, record); len(all) == limit {
-			break
+		if wanted {
+			all = append(all, record)
 		}
 	}
 	return all, nil

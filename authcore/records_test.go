@@ -24,7 +24,7 @@ var recordTime = time.Date(2026, 9, 1, 7, 58, 20, 123456789, time.UTC)
 var goldenRecords = map[string]any{
 	"account": accountRecord{
 		Identifier: "jdupont", GivenName: "Jeanne", Surname: "Dupont", Email: "jeanne.dupont@ac-example.fr", Groups: []string{"enseignants", "siecle"},
-		Functions: []string{"DIR"}, Establishment: "0441550W", Disabled: true, Keys: []Serial{"0123456789", "SECOND-1"}, Epoch: 3, Added: recordTime, End: recordTime.AddDate(1, 0, 0),
+		Functions: []string{"DIR"}, Establishment: "0441550W", Disabled: true, Keys: []Serial{"0123456789", "SECOND-1"}, Epoch: 3, Added: recordTime,
 	},
 	"key": keyRecord{
 		Serial: "0123456789", Holder: "jdupont", State: ToSynchronise, PIN: "$argon2id$v=19$m=12288,t=3,p=1,keyid=7$c2FsdA$aGFzaA",
@@ -38,11 +38,13 @@ var goldenRecords = map[string]any{
 	},
 	"challenge": challengeRecord{
 		Question: AskNewPasscode, Target: "/siecle", Expires: recordTime, Salt: "salt", Holder: "jdupont", NewPIN: "$argon2id$…",
+		Judged: "$argon2id$…", Pair: true, PINWrong: true,
 		Trial: Trial{Serial: "0123456789", Step: 29_000_000, Off: -1, Drift: 2, NextCode: true, Used: true, Emergency: true},
 		Last:  Taken{Digest: []byte("digest"), At: recordTime, Judging: true, Outcome: PINDenied, Problem: PINSequence, Reference: "7F3K-Q2M9"},
 	},
 	"ticket":   ticket{Session: "name-of-the-session", Host: "app.test", Visit: "mark", Target: "/siecle", Expires: recordTime, Taken: true},
 	"attempts": attempts{Blind: 4},
+	"slow":     slow{Failures: 5, Until: recordTime, Last: recordTime},
 	"meta":     metaRecord{Made: recordTime},
 	"seed":     Serial("0123456789"),
 	"audit": Event{

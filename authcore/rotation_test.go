@@ -201,10 +201,12 @@ func TestSecretsChangeUnderLoad(t *testing.T) {
 	for _, id := range people {
 		key := totpKey(Serial(strings.ToUpper(string(id))))
 		running.Go(func() {
+			from := b.from
 			for n := otp.Step(-10); n < 10; n++ {
+				from.Address = from.Address.Next()
 				code := key.Code(key.StepAt(b.clock()) + n)
 				for who, want := range map[Identifier]Outcome{id: Granted, "nobody.here": Denied} {
-					r, err := b.Answer(t.Context(), b.Begin(""), PasscodeAnswer{who, typed(pin + code)}, Source{})
+					r, err := b.Answer(t.Context(), b.Begin(""), PasscodeAnswer{who, typed(pin + code)}, from)
 					if err != nil || r.Outcome != want {
 						t.Errorf("%s: %s, %v; want %s", who, r.Outcome, err, want)
 					}

@@ -29,6 +29,7 @@ type scene struct {
 	account  Account
 	known    bool // the account is a person's and not the stand-in
 	attempts attempts
+	slow     slow // over this identifier, where the answer came from
 	keys     []Key
 	granted  *Session
 }
@@ -62,11 +63,27 @@ func (s *scene) try(p Passcode) (index int, pin PIN, t Trial, v Verdict) {
 			best, index, pin, t, v = rank, i, kpin, kt, kv
 		}
 	}
-	if v == PINWanted && s.opens(s.keys[index], t) {
+	if v == PINWanted && s.opens(s.keys[index], t) && !s.paired(t) {
 		s.keys[index].WrongPIN++
 	}
 	return index, pin, t, v
 }
+
+// paired reports whether the PIN behind a trial is told right or wrong only with
+// the next code: after so many blind failures one code that fits may be luck.
+// Emergency codes have no next one.
+func (s *scene) paired(t Trial) bool {
+	return s.attempts.Blind >= s.policy.PairAfter && !t.Emergency
+}
+
+// blind counts a failure that anybody can cause.
+func (s *scene) blind() {
+	s.attempts.Blind++
+	s.slow = s.slow.failed(s.now, s.policy)
+}
+
+// slowed reports whether nothing is to be tried yet.
+func (s *scene) slowed() bool { return s.now.Before(s.slow.Until) }
 
 func (s *scene) rank(k Key, t Trial) int {
 	switch {
@@ -81,10 +98,10 @@ func (s *scene) rank(k Key, t Trial) int {
 }
 
 // opens reports whether a trial of a key may open anything in this scene: it is
-// usable, and the key's holder is the person, who is known and whose account is
-// not closed. Every path of a login asks here.
+// usable, and the key's holder is the person, who is known and not disabled.
+// Every path of a login asks here.
 func (s *scene) opens(k Key, t Trial) bool {
-	return s.known && !s.account.Closed(s.now) && k.Holder == s.account.Identifier && k.usable(t, s.now)
+	return s.known && !s.account.Disabled && k.Holder == s.account.Identifier && k.usable(t, s.now)
 }
 
 // key returns the scene's key of that serial, to be changed in place. A key that

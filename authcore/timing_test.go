@@ -36,6 +36,7 @@ func measure(t tb, rounds int) [][]time.Duration {
 	took := make([][]time.Duration, len(ways))
 	for n := range rounds {
 		b.wait(1)
+		b.elsewhere()
 		for i := range ways {
 			i = (i + n) % len(ways) // each comes behind each
 			code := b.shows(otp.Step(1000 + n))
@@ -44,7 +45,7 @@ func measure(t tb, rounds int) [][]time.Duration {
 			}
 			c, a := b.Begin(""), PasscodeAnswer{ways[i].who, passcode(t, pin+code)}
 			start := time.Now()
-			r, err := b.Answer(t.Context(), c, a, Source{})
+			r, err := b.Answer(t.Context(), c, a, b.from)
 			took[i] = append(took[i], time.Since(start))
 			if err != nil || r.Outcome != Denied {
 				t.Fatalf("%s: %s, %v", ways[i].name, r.Outcome, err)

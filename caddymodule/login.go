@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -25,9 +26,10 @@ type step struct {
 type view struct {
 	challenge authcore.Challenge
 	notice    ui.Notice
-	form      form   // as posted, or nil
-	target    string // where to go after the login; checked, or ""
-	site      *site  // the application there, or nil
+	form      form          // as posted, or nil
+	target    string        // where to go after the login; checked, or ""
+	site      *site         // the application there, or nil
+	retry     time.Duration // with NoticeSlowed, until an attempt is looked at
 }
 
 var steps = []step{
@@ -116,6 +118,7 @@ func (x *exchange) draw(status int, s step, v view, reference authcore.Reference
 	}
 	if reference != "" {
 		f.Reference, f.Time = string(reference), now()
+		f.Retry = f.Time.Add(v.retry)
 	}
 	return x.page(status, f, p)
 }
@@ -209,9 +212,12 @@ func (x *exchange) replied(s step, v view, reply authcore.Reply) error {
 		v.notice = ui.NoticeCodeUsed
 	case authcore.PINDenied:
 		v.notice, status = pinNotices[reply.Problem], http.StatusUnprocessableEntity
+	case authcore.Slowed:
+		v.notice, v.retry, status = ui.NoticeSlowed, reply.Wait, http.StatusTooManyRequests
+		x.w.Header().Set("Retry-After", strconv.Itoa(int((reply.Wait+time.Second-1)/time.Second)))
 	default:
 		v.notice = ui.NoticeRefused
-		if s.question == authcore.AskNextCode {
+		if s.question == authcore.AskNextCode && !reply.Challenge.Pair {
 			v.notice = ui.NoticeNextCodeWrong
 		}
 	}

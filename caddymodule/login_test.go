@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -90,7 +92,7 @@ func TestTheSameFormTwice(t *testing.T) {
 	s.loggedIn("edupont")
 	target := s.at("notes", "/deep")
 	count := func() int {
-		all, err := s.gate().Sessions(t.Context(), "edupont", "", 0)
+		all, err := s.gate().Sessions(t.Context(), "edupont")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,6 +209,38 @@ func TestNextCode(t *testing.T) {
 	a = b.submit(a, "code", "000000")
 	if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "Code suivant incorrect") || !strings.Contains(a.body, `action="/.sesame/login"`) {
 		t.Errorf("a wrong next code: %s\n%s", a.Status, a.body)
+	}
+}
+
+// TestGuessesAreSlowedDown: whoever guesses is told when to come back, whether the
+// person exists or not; what they typed was not used, and opens later.
+func TestGuessesAreSlowedDown(t *testing.T) {
+	s := startGate(t, "", "")
+	s.loggedIn("edupont")
+	slowed := map[string]string{}
+	reference := regexp.MustCompile(`[0-9A-Z]{4}-[0-9A-Z]{4}`)
+	for _, id := range []string{"edupont", "nobody.here"} {
+		for range 5 {
+			b, a := s.fresh()
+			if got := b.submit(a, "identifier", id, "passcode", testPIN+"000000"); got.StatusCode != http.StatusForbidden {
+				t.Fatalf("a guess: %s", got.Status)
+			}
+		}
+		b, a := s.fresh()
+		got := b.submit(a, "identifier", id, "passcode", testPIN+"000000")
+		wait, err := strconv.Atoi(got.Header.Get("Retry-After"))
+		if got.StatusCode != http.StatusTooManyRequests || err != nil || wait < 1 || wait > 30 || !strings.Contains(got.body, "Trop d’essais ont échoué") || !reference.MatchString(got.Header.Get("Sesame-Reference")) {
+			t.Errorf("%s, Retry-After %d, reference %q:\n%s", got.Status, wait, got.Header.Get("Sesame-Reference"), got.body)
+		}
+		slowed[id] = regexp.MustCompile(`(?s)<h2 class="notice-heading".*?</p>`).FindString(regexp.MustCompile(`\d\d:\d\d`).ReplaceAllString(got.body, "the time"))
+	}
+	if slowed["edupont"] == "" || slowed["edupont"] != slowed["nobody.here"] {
+		t.Errorf("somebody known is told %q, somebody unknown %q", slowed["edupont"], slowed["nobody.here"])
+	}
+	advance(31 * time.Second)
+	b, a := s.fresh()
+	if got := b.submit(a, "identifier", "edupont", "passcode", testPIN+s.newCode("edupont")); got.url().Path != "/.sesame/next-code" {
+		t.Errorf("the right PASSCODE, after the delay: %s at %s", got.Status, got.url())
 	}
 }
 

@@ -31,6 +31,10 @@ type Frame struct {
 	// read. It is shown beside Reference, never alone.
 	Time time.Time
 
+	// Retry is, with NoticeSlowed, when an attempt will be looked at again, in the
+	// location in which it is to be read.
+	Retry time.Time
+
 	// PortalURL is the address of the portal, scheme and host, with or without
 	// a final slash ("https://portail.example.org"). Links to the portal, the
 	// login and the assistance start with it, because a page may stand on an

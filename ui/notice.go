@@ -19,6 +19,10 @@ const (
 	// somebody whose PIN was right, for it tells that the code was.
 	NoticeCodeUsed
 
+	// NoticeSlowed: too many attempts have failed from here; nothing is tried
+	// before Frame.Retry. Nothing was used.
+	NoticeSlowed
+
 	// NoticeIdentifierLooksLikePasscode: digits stand in the identifier's
 	// field; they are not shown again. Nothing was used.
 	NoticeIdentifierLooksLikePasscode
@@ -100,6 +104,7 @@ var notices = [...]noticeFacts{
 	NoticeNone:                        {},
 	NoticeRefused:                     {"refused", toneError, []string{FieldIdentifier, FieldPasscode, FieldCode}},
 	NoticeCodeUsed:                    {"codeUsed", toneError, onCode},
+	NoticeSlowed:                      {"slowed", toneInfo, nil},
 	NoticeIdentifierLooksLikePasscode: {"identifierLooksLikePasscode", toneError, onIdentifier},
 	NoticeIdentifierMissing:           {"identifierMissing", toneError, onIdentifier},
 	NoticeIdentifierMalformed:         {"identifierMalformed", toneError, onIdentifier},

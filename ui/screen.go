@@ -107,12 +107,16 @@ func (s *screen) title(v view) string {
 
 // values are the numbers that the texts of a page may name.
 func (s *screen) values() []any {
-	pairs := []any{"digits", s.Digits()}
+	pairs := []any{"digits", s.Digits(), "retry", s.retry()}
 	if p, ok := s.Page.(NewPIN); ok {
 		pairs = append(pairs, "min", p.Min, "max", p.Max)
 	}
 	return pairs
 }
+
+// retry is when to try again as one reads it, to the minute by which it has
+// surely come.
+func (s *screen) retry() string { return s.Frame.Retry.Add(time.Minute - 1).Format("15:04") }
 
 // Digits is how many digits the page speaks of.
 func (s *screen) Digits() int {

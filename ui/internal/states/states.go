@@ -46,6 +46,13 @@ var (
 	}
 )
 
+// slowed is the frame of somebody who guesses too much.
+var slowed = func() ui.Frame {
+	f := Refused
+	f.Retry = f.Time.Add(30 * time.Second)
+	return f
+}()
+
 func afterRefusal(f ui.Frame) ui.Frame {
 	f.Reference, f.Time = Reference, time.Date(2026, 3, 2, 8, 41, 7, 0, paris)
 	return f
@@ -81,12 +88,14 @@ func All() []State {
 		{"login-sessionEnded", Plain, ui.Login{Identifier: "cmartin", Notice: ui.NoticeSessionEnded}},
 		{"login-loggedOut", Plain, ui.Login{Notice: ui.NoticeLoggedOut}},
 		{"login-challengeExpired", Refused, ui.Login{Identifier: "cmartin", Notice: ui.NoticeChallengeExpired}},
+		{"login-slowed", slowed, ui.Login{Identifier: "cmartin", Notice: ui.NoticeSlowed}},
 		{"login-reference-alone", Refused, ui.Login{}},
 
 		{"pin", Plain, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until}},
 		{"pin-exact", Full(Plain), ui.NewPIN{Min: 6, Max: 6}},
 
 		{"synchronise", Plain, ui.Synchronise{Wait: Wait, Until: until}},
+		{"synchronise-slowed", slowed, ui.Synchronise{Wait: Wait, Until: until, Notice: ui.NoticeSlowed}},
 		{"synchronise-no-countdown", Full(Plain), ui.Synchronise{Digits: 8}},
 
 		{"nextCode", Plain, ui.NextCode{Wait: Wait, Until: until}},
