@@ -21,9 +21,37 @@ type Account struct {
 	Establishment string   // UAI, seven digits and a letter
 	Disabled      bool
 	Keys          []Serial
-	// Epoch is raised to end every session of the person at once.
+	// Epoch is raised to end every session of the person at once. It begins at a
+	// number drawn when the account is added, so that nobody who is added under
+	// the identifier of somebody removed inherits a session of theirs.
 	Epoch int
 	Added time.Time
+	// End is when the account closes of itself: from then on the person is shut
+	// out as if disabled. Zero: never.
+	End time.Time
+}
+
+// Closed reports whether an account lets nobody in now: it is disabled, or its
+// End has come. It is the one place that says so.
+func (a Account) Closed(now time.Time) bool { return a.Disabled || a.ended(now) }
+
+func (a Account) ended(now time.Time) bool { return !a.End.IsZero() && !now.Before(a.End) }
+
+// serials are the person's keys in a sentence.
+func (a Account) serials() string {
+	names := make([]string, 0, len(a.Keys))
+	for _, s := range a.Keys {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
+}
+
+// closedBy says for the audit trail what closed an account.
+func (a Account) closedBy() string {
+	if a.Disabled {
+		return "disabled"
+	}
+	return "ended"
 }
 
 // Name returns the given name and the surname, or the identifier where neither
@@ -168,7 +196,7 @@ const (
 
 // Decide says whether this person, in this session, may pass now.
 func (r Requirement) Decide(s Session, a Account, now time.Time) Decision {
-	if a.Disabled || s.Holder == "" || s.Holder != a.Identifier || !s.alive(a, now) {
+	if a.Closed(now) || s.Holder == "" || s.Holder != a.Identifier || !s.alive(a, now) {
 		return Deny
 	}
 	if slices.ContainsFunc(r.Allow, func(rule Rule) bool { return rule.matches(a) }) {

@@ -120,6 +120,7 @@ func TestDecide(t *testing.T) {
 	open := Requirement{Allow: []Rule{{Kind: ToPerson, Values: []string{"other"}}, {Kind: Everyone}}}
 	shuts := map[string]func(*Session, *Account){
 		"person shut out":     func(_ *Session, a *Account) { a.Disabled = true },
+		"account at its end":  func(_ *Session, a *Account) { a.End = now },
 		"somebody else":       func(s *Session, _ *Account) { s.Holder = "mmartin" },
 		"nobody":              func(s *Session, a *Account) { s.Holder, a.Identifier = "", "" },
 		"no session":          func(s *Session, _ *Account) { *s = Session{} },

@@ -20,7 +20,7 @@ const (
 	KeyLocked                              // "key-locked": by wrong PINs
 	KeyUnusable                            // "key-unusable": good code of a locked, lost, expired or unassigned key
 	PersonUnknown                          // "person-unknown"
-	PersonDisabled                         // "person-disabled"
+	PersonDisabled                         // "person-disabled": or the end of the account has come; the detail says which
 	LoginBusy                              // "login-busy": too many PINs to judge at once
 	SessionHandedOver                      // "session-handed-over": to an application's host
 	SessionEnded                           // "session-ended"
@@ -37,6 +37,8 @@ const (
 	KeyResynchronised                      // "key-resynchronised"
 	EmergencyGiven                         // "emergency-given": codes for a lost key
 	EmergencyUsed                          // "emergency-used": a login with one
+	KeyReturned                            // "key-returned": to stock
+	AccountRemoved                         // "account-removed"
 	LoginSlowed                            // "login-slowed": too many blind failures from there, nothing was tried
 )
 
@@ -45,7 +47,7 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"next-code-asked", "next-code-wrong", "key-locked", "key-unusable", "person-unknown", "person-disabled", "login-busy",
 	"session-handed-over", "session-ended",
 	"account-added", "account-changed", "key-imported", "key-assigned", "key-unlocked", "pin-cleared",
-	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised", "emergency-given", "emergency-used", "login-slowed"}}
+	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised", "emergency-given", "emergency-used", "key-returned", "account-removed", "login-slowed"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

@@ -40,6 +40,12 @@ func (g *Gate) RetireKey(ctx context.Context, by Actor, serial Serial) error {
 	return g.takeKey(ctx, by, serial, KeyRetired, Key.Retire)
 }
 
+// ReturnKey puts a key back in stock, takes it from its holder and ends their
+// sessions. Errors: ErrNotFound, ErrState, the store's.
+func (g *Gate) ReturnKey(ctx context.Context, by Actor, serial Serial) error {
+	return g.takeKey(ctx, by, serial, KeyReturned, Key.Return)
+}
+
 // ClearPIN forgets a key's PIN, so that its holder defines another, and ends
 // their sessions. Errors: ErrNotFound, ErrState, the store's.
 func (g *Gate) ClearPIN(ctx context.Context, by Actor, serial Serial) error {

@@ -2,6 +2,8 @@ package authcore
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -16,13 +18,26 @@ func (g *Gate) AddAccount(ctx context.Context, by Actor, a Account) error {
 		return err
 	}
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
-		if err := absent(w, accountName(a.Identifier)); err != nil {
-			return nil, fmt.Errorf("%s: %w", a.Identifier, err)
-		}
-		a.Keys, a.Epoch, a.Added = nil, 0, now
-		return []Event{{Kind: AccountAdded, Holder: a.Identifier, Actor: by.Name}},
-			write(g.secrets(), w, accountName(a.Identifier), accountRecord(a), time.Time{})
+		return g.add(w, by, a, now)
 	})
+}
+
+func (g *Gate) add(w store.Writer, by Actor, a Account, now time.Time) ([]Event, error) {
+	if err := absent(w, accountName(a.Identifier)); err != nil {
+		return nil, fmt.Errorf("%s: %w", a.Identifier, err)
+	}
+	a.Keys, a.Epoch, a.Added = nil, newEpoch(), now
+	return []Event{{Kind: AccountAdded, Holder: a.Identifier, Actor: by.Name}},
+		write(g.secrets(), w, accountName(a.Identifier), accountRecord(a), time.Time{})
+}
+
+// newEpoch draws where the epochs of an account begin: 52 bits, so that two
+// people who had one identifier one after the other never share an epoch, and
+// that every program reads the number in JSON as it is (RFC 8259 section 6).
+func newEpoch() int {
+	var b [8]byte
+	rand.Read(b[:])
+	return int(binary.BigEndian.Uint64(b[:]) >> 12)
 }
 
 // DisableAccount shuts a person out and ends their sessions; EnableAccount lets
@@ -64,20 +79,21 @@ func (g *Gate) Account(ctx context.Context, id Identifier) (Account, error) {
 	return a, err
 }
 
-// Accounts returns everybody, in the order of their identifiers.
-func (g *Gate) Accounts(ctx context.Context) ([]Account, error) {
-	var all []Account
+// Accounts returns people in the order of their identifiers: those after the
+// given one, at most limit of them. "" is before all identifiers, 0 is no limit.
+func (g *Gate) Accounts(ctx context.Context, after Identifier, limit int) ([]Account, error) {
+	var accounts []Account
 	err := g.shared.store.View(ctx, func(r store.Reader) error {
-		all = nil
-		_, err := collect(g.secrets(), r, accountPrefix, func(rec accountRecord) (bool, error) {
-			if rec.Identifier != nobody {
-				all = append(all, Account(rec))
-			}
-			return false, nil
+		page, err := collectPage(g.secrets(), r, accountPrefix, accountName(after), limit, func(rec accountRecord) (bool, error) {
+			return rec.Identifier != nobody, nil
 		})
+		accounts = make([]Account, 0, len(page))
+		for _, rec := range page {
+			accounts = append(accounts, Account(rec))
+		}
 		return err
 	})
-	return all, err
+	return accounts, err
 }
 
 // Blind returns how many answers in a row showed no code of that person's keys,

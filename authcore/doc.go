@@ -9,7 +9,8 @@
 //   - the browser's: [Gate.Session], [Gate.Ticket], [Gate.Redeem], [Gate.End],
 //     and [Requirement.Decide] for what a session may open;
 //   - the administrator's, who is named in each call: for people
-//     [Gate.AddAccount], [Gate.DisableAccount], [Gate.EndSessions]; for keys
+//     [Gate.AddAccount], [Gate.SetAccount], [Gate.DisableAccount],
+//     [Gate.RemoveAccount], [Gate.EndSessions]; for keys
 //     [Gate.ImportKey], [Gate.AssignKey] and what follows a key to its end; and
 //     what lists and shows.
 //
@@ -29,7 +30,7 @@
 //	« bloquée »                      Locked
 //	« perdue »                       Lost
 //	« retirée »                      Retired
-//	affecter, remettre               Gate.AssignKey, Gate.HandOverKey
+//	affecter, remettre, restituer    Gate.AssignKey, Gate.HandOverKey, Gate.ReturnKey
 //	débloquer                        Gate.UnlockKey
 //	réinitialiser le code PIN        Gate.ClearPIN
 //	code de secours                  Gate.GiveEmergency
@@ -64,6 +65,7 @@
 // may stand in for its own; found, it shows by a next code that it is in a hand:
 //
 //	any in a hand ──LoseKey──► Lost ──FoundKey──► ToSynchronise
+//	any in a hand but Lost ──ReturnKey──► in stock
 //	any ──RetireKey──► Retired
 //
 // Of each state and each answer, testdata/login.md says what comes of it. The

@@ -58,6 +58,8 @@ var (
 	ErrAssigned = errors.New("this key is assigned already")
 	// ErrTooManyKeys: the person has as many keys as one may have.
 	ErrTooManyKeys = errors.New("this person has eight keys already: retire one first")
+	// ErrHasKeys: the person has keys, which must be returned or retired first.
+	ErrHasKeys = errors.New("this person has keys")
 	// ErrState: the key's state does not allow it.
 	ErrState = errors.New("the key's state does not allow this")
 

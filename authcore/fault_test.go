@@ -337,9 +337,9 @@ func TestReadingFails(t *testing.T) {
 			return h.ImportKey(h.t.Context(), by, NewKey{Serial: "NEW-1", Generator: totpKey("NEW-1")})
 		},
 		"a new account":  func(h *handover, _ Token) error { return h.AddAccount(h.t.Context(), by, Account{Identifier: "new"}) },
-		"a list of keys": func(h *handover, _ Token) error { _, err := h.Keys(h.t.Context()); return err },
-		"of people":      func(h *handover, _ Token) error { _, err := h.Accounts(h.t.Context()); return err },
-		"of sessions":    func(h *handover, _ Token) error { _, err := h.Sessions(h.t.Context(), ""); return err },
+		"a list of keys": func(h *handover, _ Token) error { _, err := h.Keys(h.t.Context(), "", 0, everyKey); return err },
+		"of people":      func(h *handover, _ Token) error { _, err := h.Accounts(h.t.Context(), "", 0); return err },
+		"of sessions":    func(h *handover, _ Token) error { _, err := h.Sessions(h.t.Context(), "", "", 0); return err },
 		"of events":      func(h *handover, _ Token) error { _, err := h.Events(h.t.Context(), kindIs(PINWrong)); return err },
 		"a tally":        func(h *handover, _ Token) error { _, err := h.Blind(h.t.Context(), "jdupont"); return err },
 		"a key":          func(h *handover, _ Token) error { _, err := h.KeyInfo(h.t.Context(), "0123456789"); return err },

@@ -170,17 +170,20 @@ func (g *Gate) KeyInfo(ctx context.Context, serial Serial) (KeyInfo, error) {
 	return k.Info(), err
 }
 
-// Keys returns what may be shown of every key, in the order of their serials.
-func (g *Gate) Keys(ctx context.Context) ([]KeyInfo, error) {
+// Keys returns what may be shown of the keys that keep wants, in the order of
+// their serials: those after the given one, at most limit of them. "" is before
+// all serials, 0 is no limit. A list is read in pages by handing back the last
+// serial of each; however many keys there are, a page takes the memory of limit.
+func (g *Gate) Keys(ctx context.Context, after Serial, limit int, keep func(KeyInfo) bool) ([]KeyInfo, error) {
 	var infos []KeyInfo
 	err := g.shared.store.View(ctx, func(r store.Reader) error {
-		infos = nil
-		_, err := collect(g.secrets(), r, keyPrefix, func(rec keyRecord) (bool, error) {
-			if rec.Serial != nobodyKey {
-				infos = append(infos, Key(rec).Info())
-			}
-			return false, nil
+		page, err := collectPage(g.secrets(), r, keyPrefix, keyName(after), limit, func(rec keyRecord) (bool, error) {
+			return rec.Serial != nobodyKey && keep(Key(rec).Info()), nil
 		})
+		infos = make([]KeyInfo, 0, len(page))
+		for _, rec := range page {
+			infos = append(infos, Key(rec).Info())
+		}
 		return err
 	})
 	return infos, err

@@ -59,6 +59,21 @@ func (k Key) Retire() (Key, error) {
 	return k, nil
 }
 
+// Return puts a key back in stock, for somebody else. Its holder, its PIN and its
+// emergency codes are forgotten; what was consumed stays consumed, and what was
+// learnt of its clock stays known. Error: ErrState when it has no holder, is
+// retired, or is lost (or was locked over its emergency codes): what nobody has
+// in hand cannot be returned.
+func (k Key) Return() (Key, error) {
+	if k.Holder == "" || k.State == Retired || k.State == Lost || k.Emergency.given() {
+		return k, ErrState
+	}
+	return Key{
+		Serial: k.Serial, State: PINToDefine, Generator: k.Generator, Used: k.Used, Drift: k.Drift,
+		Expires: k.Expires, Imported: k.Imported,
+	}, nil
+}
+
 // ErrNoPair is what Resync returns when the two codes do not stand one behind
 // the other within twelve hours of now, or were used.
 var ErrNoPair = errors.New("these are not two codes in a row of this key, unused and within twelve hours of now")

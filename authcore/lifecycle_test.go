@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
@@ -19,6 +21,7 @@ func TestLifeCycle(t *testing.T) {
 		"unlock":    Key.Unlock,
 		"clear PIN": Key.ClearPIN,
 		"assign":    func(k Key) (Key, error) { return k.Assign("mmartin", tableNow) },
+		"return":    Key.Return,
 	}
 	allowed := map[string]map[State]State{
 		"hand over": {PINToDefine: PINToDefine, ToSynchronise: ToSynchronise, Active: Active, Locked: Locked},
@@ -28,6 +31,7 @@ func TestLifeCycle(t *testing.T) {
 		"unlock":    {Locked: Active},
 		"clear PIN": {PINToDefine: PINToDefine, ToSynchronise: PINToDefine, Active: PINToDefine, Locked: Locked},
 		"assign":    {},
+		"return":    {PINToDefine: PINToDefine, ToSynchronise: PINToDefine, Active: PINToDefine, Locked: PINToDefine},
 	}
 	for name, change := range changes {
 		for state := PINToDefine; state <= Retired; state++ {
@@ -46,6 +50,26 @@ func TestLifeCycle(t *testing.T) {
 				t.Errorf("%s of a key that is %s is refused and changes it", name, state)
 			}
 		}
+	}
+}
+
+// A key that comes back to stock keeps what must never be forgotten of it, and
+// nothing of whom it belonged to.
+func TestReturn(t *testing.T) {
+	k := tableKey()
+	k.Used, k.Drift, k.WrongPIN, k.Expires, k.Imported, k.HandedOver, k.LastUsed = 1000, -3, 4, tableNow, tableNow, tableNow, tableNow
+	got, err := k.Return()
+	mustBeNil(t, err)
+	want := Key{Serial: k.Serial, State: PINToDefine, Generator: k.Generator, Used: 1000, Drift: -3, Expires: tableNow, Imported: tableNow}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("a returned key (-want +got):\n%s", diff)
+	}
+	if _, err := got.Return(); !errors.Is(err, ErrState) {
+		t.Errorf("a key in stock is returned: %v", err)
+	}
+	k.State, k.Emergency = Locked, emergency{Until: tableNow}
+	if _, err := k.Return(); !errors.Is(err, ErrState) {
+		t.Errorf("a lost key that was locked over its emergency codes is returned: %v", err)
 	}
 }
 

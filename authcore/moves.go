@@ -60,8 +60,8 @@ func (m move) passcode(a PasscodeAnswer) move {
 		return m.blind()
 	case !s.known:
 		return m.deny(PersonUnknown, Trial{})
-	case s.account.Disabled:
-		return m.deny(PersonDisabled, t)
+	case s.account.Closed(s.now):
+		return m.shutOut(t)
 	case !s.opens(s.keys[i], t):
 		return m.deny(KeyUnusable, t)
 	case v == CodeUsed && m.challenge.Trial.of(t) && s.keys[i].State != PINToDefine && !s.paired(t):
@@ -113,8 +113,8 @@ func (m move) passcodeJudged(h hashed) move {
 		}
 		return m.deny(LoginBusy, m.challenge.Trial)
 	}
-	if s.account.Disabled {
-		return m.deny(PersonDisabled, m.challenge.Trial)
+	if s.account.Closed(s.now) {
+		return m.shutOut(m.challenge.Trial)
 	}
 	if !s.opens(*k, m.challenge.Trial) || k.PIN != h.judged {
 		return m.deny(KeyUnusable, m.challenge.Trial) // or its PIN was cleared
@@ -309,6 +309,13 @@ func (m move) deny(kind EventKind, t Trial) move {
 func (m move) slowed() move {
 	m.event(LoginSlowed, "")
 	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Slowed
+	return m
+}
+
+// shutOut refuses a person whose account is closed, and writes down by what.
+func (m move) shutOut(t Trial) move {
+	m = m.deny(PersonDisabled, t)
+	m.events[len(m.events)-1].Detail = m.scene.account.closedBy()
 	return m
 }
 

@@ -96,6 +96,7 @@ type (
 		Keys          []Serial   `json:"keys,omitempty"`
 		Epoch         int        `json:"epoch,omitempty"`
 		Added         time.Time  `json:"added,omitzero"`
+		End           time.Time  `json:"end,omitzero"`
 	}
 	sessionRecord struct {
 		ID      SessionID  `json:"id"`
@@ -233,8 +234,14 @@ func write(s *Secrets, to store.Writer, name string, record any, expires time.Ti
 // collect reads the records under a prefix that keep wants, in the order of
 // their names, within one transaction: what it returns is safe to take time over.
 func collect[T any](s *Secrets, r store.Reader, prefix string, keep func(T) (bool, error)) ([]T, error) {
+	return collectPage(s, r, prefix, "", 0, keep)
+}
+
+// collectPage is collect for the records whose names come after the one named
+// after, at most limit of them; 0 is no limit.
+func collectPage[T any](s *Secrets, r store.Reader, prefix, after string, limit int, keep func(T) (bool, error)) ([]T, error) {
 	var all []T
-	for entry, err := range r.Scan(prefix, "") {
+	for entry, err := range r.Scan(prefix, after) {
 		if err != nil {
 			return nil, err
 		}
@@ -246,8 +253,11 @@ func collect[T any](s *Secrets, r store.Reader, prefix string, keep func(T) (boo
 		if err != nil {
 			return nil, err
 		}
-		if wanted {
-			all = append(all, record)
+		if !wanted {
+			continue
+		}
+		if all = append(all, record); len(all) == limit {
+			break
 		}
 	}
 	return all, nil

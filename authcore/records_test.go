@@ -24,7 +24,7 @@ var recordTime = time.Date(2026, 9, 1, 7, 58, 20, 123456789, time.UTC)
 var goldenRecords = map[string]any{
 	"account": accountRecord{
 		Identifier: "jdupont", GivenName: "Jeanne", Surname: "Dupont", Email: "jeanne.dupont@ac-example.fr", Groups: []string{"enseignants", "siecle"},
-		Functions: []string{"DIR"}, Establishment: "0441550W", Disabled: true, Keys: []Serial{"0123456789", "SECOND-1"}, Epoch: 3, Added: recordTime,
+		Functions: []string{"DIR"}, Establishment: "0441550W", Disabled: true, Keys: []Serial{"0123456789", "SECOND-1"}, Epoch: 3, Added: recordTime, End: recordTime.AddDate(1, 0, 0),
 	},
 	"key": keyRecord{
 		Serial: "0123456789", Holder: "jdupont", State: ToSynchronise, PIN: "$argon2id$v=19$m=12288,t=3,p=1,keyid=7$c2FsdA$aGFzaA",

@@ -53,6 +53,10 @@ var refusals = []struct {
 		b.must(b.DisableAccount(b.t.Context(), by, "jdupont"))
 		return "jdupont", pin + b.shows(0)
 	}, PersonDisabled, false},
+	{"person whose account ended", func(b *bench) (Identifier, string) {
+		b.must(b.SetAccount(b.t.Context(), by, Account{Identifier: "jdupont", End: b.clock()}, []AccountField{FieldEnd}))
+		return "jdupont", pin + b.shows(0)
+	}, PersonDisabled, false},
 }
 
 func withKey(f func(*Key)) func(b *bench) (Identifier, string) {

@@ -98,10 +98,10 @@ func (s *scene) rank(k Key, t Trial) int {
 }
 
 // opens reports whether a trial of a key may open anything in this scene: it is
-// usable, and the key's holder is the person, who is known and not disabled.
-// Every path of a login asks here.
+// usable, and the key's holder is the person, who is known and whose account is
+// not closed. Every path of a login asks here.
 func (s *scene) opens(k Key, t Trial) bool {
-	return s.known && !s.account.Disabled && k.Holder == s.account.Identifier && k.usable(t, s.now)
+	return s.known && !s.account.Closed(s.now) && k.Holder == s.account.Identifier && k.usable(t, s.now)
 }
 
 // key returns the scene's key of that serial, to be changed in place. A key that

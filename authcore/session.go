@@ -57,7 +57,7 @@ type Session struct {
 // alive reports whether the session still opens anything, for the account as it
 // is now.
 func (s Session) alive(a Account, now time.Time) bool {
-	return s.Ended.IsZero() && !a.Disabled && s.Epoch == a.Epoch && now.Before(s.Idle) && now.Before(s.End)
+	return s.Ended.IsZero() && !a.Closed(now) && s.Epoch == a.Epoch && now.Before(s.Idle) && now.Before(s.End)
 }
 
 // touch moves the idle end, at most once a minute (or a tenth of the idle time
@@ -192,12 +192,14 @@ func (g *Gate) endSession(ctx context.Context, id SessionID, e Event) error {
 }
 
 // Sessions returns the sessions that are alive, those of one person or of
-// everybody (""); the hosts' own are not counted apart.
-func (g *Gate) Sessions(ctx context.Context, of Identifier) ([]Session, error) {
+// everybody (""), in the order of their IDs: those after the given one, at most
+// limit of them. "" is before all IDs, 0 is no limit. The hosts' own are not
+// counted apart.
+func (g *Gate) Sessions(ctx context.Context, of Identifier, after SessionID, limit int) ([]Session, error) {
 	var alive []Session
 	err := g.shared.store.View(ctx, func(r store.Reader) error {
 		now := g.now()
-		found, err := collect(g.secrets(), r, sessionPrefix, func(rec sessionRecord) (bool, error) {
+		found, err := collectPage(g.secrets(), r, sessionPrefix, sessionName(after), limit, func(rec sessionRecord) (bool, error) {
 			if rec.Parent != "" || of != "" && rec.Holder != of {
 				return false, nil
 			}

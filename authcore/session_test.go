@@ -159,7 +159,7 @@ func TestSessionIsEnded(t *testing.T) {
 			if b.opens(token, "", true) {
 				t.Error("another login brought the session back")
 			}
-			if live, err := b.Sessions(t.Context(), "jdupont"); err != nil || len(live) != 1 {
+			if live, err := b.Sessions(t.Context(), "jdupont", "", 0); err != nil || len(live) != 1 {
 				t.Errorf("%d sessions are alive, want the new one (%v)", len(live), err)
 			}
 		})
@@ -177,7 +177,8 @@ func TestSessionAlive(t *testing.T) {
 	for name, end := range map[string]func(*Session, *Account){
 		"idle": func(s *Session, _ *Account) { s.Idle = now }, "its end": func(s *Session, _ *Account) { s.End = now },
 		"ended": func(s *Session, _ *Account) { s.Ended = now.Add(time.Hour) }, "shut out": func(_ *Session, a *Account) { a.Disabled = true },
-		"later epoch": func(_ *Session, a *Account) { a.Epoch = 3 }, "earlier epoch": func(_ *Session, a *Account) { a.Epoch = 1 },
+		"account at its end": func(_ *Session, a *Account) { a.End = now },
+		"later epoch":        func(_ *Session, a *Account) { a.Epoch = 3 }, "earlier epoch": func(_ *Session, a *Account) { a.Epoch = 1 },
 	} {
 		s, a := session, account
 		if end(&s, &a); s.alive(a, now) {
@@ -229,22 +230,24 @@ func TestSessions(t *testing.T) {
 	b.addPerson("mmartin", "OTHER-1")
 	b.key = totpKey("OTHER-1")
 	b.inService("mmartin", "5083")
-	all, err := b.Sessions(t.Context(), "")
+	all, err := b.Sessions(t.Context(), "", "", 0)
 	if err != nil || len(all) != 2 {
 		t.Fatalf("%d sessions, %v; want 2", len(all), err)
 	}
-	mine, err := b.Sessions(t.Context(), "jdupont")
+	mine, err := b.Sessions(t.Context(), "jdupont", "", 0)
 	if err != nil || len(mine) != 1 {
 		t.Fatalf("%d sessions, %v; want 1", len(mine), err)
 	}
 	began := benchStart.Add(time.Minute)
-	want := Session{ID: first.Token.id(), Holder: "jdupont", Serial: "0123456789", Method: "otp", Began: began, Seen: began,
+	a, err := b.Account(t.Context(), "jdupont")
+	mustBeNil(t, err)
+	want := Session{ID: first.Token.id(), Holder: "jdupont", Serial: "0123456789", Method: "otp", Epoch: a.Epoch, Began: began, Seen: began,
 		Idle: began.Add(time.Hour), End: began.Add(10 * time.Hour), Address: "192.0.2.1"}
 	if diff := cmp.Diff(want, mine[0]); diff != "" {
 		t.Errorf("the session (-want +got):\n%s", diff)
 	}
 	b.pass(b.Policy().Idle)
-	if left, err := b.Sessions(t.Context(), ""); err != nil || len(left) != 0 {
+	if left, err := b.Sessions(t.Context(), "", "", 0); err != nil || len(left) != 0 {
 		t.Errorf("%d sessions are listed after they ended, %v", len(left), err)
 	}
 }

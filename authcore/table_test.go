@@ -69,6 +69,7 @@ var situations = []situation{
 	{"another person's", func(s *scene) { s.keys[0].Holder = "mmartin" }},
 	{"expired", func(s *scene) { s.keys[0].Expires = tableNow }},
 	{"person disabled", func(s *scene) { s.account.Disabled = true }},
+	{"person whose account ended", func(s *scene) { s.account.End = tableNow }},
 	{"person unknown", func(s *scene) { s.known = false; s.account.Identifier = nobody }},
 }
 

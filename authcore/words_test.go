@@ -18,7 +18,9 @@ func TestWords(t *testing.T) {
 	checkWords[EventKind](t, `login-accepted code-unmatched code-too-far code-reused pin-wrong pin-asked pin-refused pin-staged pin-defined
 		next-code-asked next-code-wrong key-locked key-unusable person-unknown person-disabled login-busy session-handed-over session-ended
 		account-added account-changed key-imported key-assigned key-unlocked pin-cleared
-		key-handed-over key-lost key-found key-retired key-resynchronised emergency-given emergency-used login-slowed`)
+		key-handed-over key-lost key-found key-retired key-resynchronised emergency-given emergency-used key-returned account-removed login-slowed`)
+	checkWords[AccountField](t, "given_name surname email groups functions establishment end")
+	checkWords[KeyFate](t, "keep retire return")
 	for v, want := range map[Verdict]string{0: "unknown verdict 0", Refused: "refused", Accepted: "accepted", Accepted + 1: "unknown verdict 7"} {
 		if got := v.String(); got != want {
 			t.Errorf("verdict %d is %q", v, got)

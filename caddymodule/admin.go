@@ -56,12 +56,12 @@ type adminRoute struct {
 // adminRoutes are all there are. docs/openapi.json describes each, and a test
 // holds the one against the other.
 var adminRoutes = []adminRoute{
-	{http.MethodGet, "/sesame/users", nil, listUsers},
+	{http.MethodGet, "/sesame/users", []string{"limit", "after"}, listUsers},
 	{http.MethodPost, "/sesame/users", nil, addUser},
 	{http.MethodGet, "/sesame/users/{id}", nil, showUser},
 	{http.MethodPost, "/sesame/users/{id}/disable", nil, disableUser},
 	{http.MethodPost, "/sesame/users/{id}/enable", nil, enableUser},
-	{http.MethodGet, "/sesame/keys", []string{"state", "holder", "stock", "expiring"}, listKeys},
+	{http.MethodGet, "/sesame/keys", []string{"state", "holder", "stock", "expiring", "limit", "after"}, listKeys},
 	{http.MethodPost, "/sesame/keys/import", importParameters, importKeys},
 	{http.MethodPost, "/sesame/keys/which", nil, whichKeys},
 	{http.MethodGet, "/sesame/keys/{serial}", nil, showKey},
@@ -74,10 +74,13 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, "/sesame/keys/{serial}/retire", nil, retireKey},
 	{http.MethodPost, "/sesame/keys/{serial}/resync", nil, resyncKey},
 	{http.MethodPost, "/sesame/keys/{serial}/emergency", nil, giveEmergency},
-	{http.MethodGet, "/sesame/sessions", []string{"user"}, listSessions},
+	{http.MethodGet, "/sesame/sessions", []string{"user", "limit", "after"}, listSessions},
 	{http.MethodDelete, "/sesame/sessions/{id}", nil, endSession},
 	{http.MethodGet, "/sesame/whois/{id}", nil, showWhois},
 	{http.MethodGet, "/sesame/audit", []string{"user", "key", "reference", "since"}, listEvents},
+	{http.MethodPatch, "/sesame/users/{id}", nil, setUser},
+	{http.MethodDelete, "/sesame/users/{id}", []string{"keys"}, removeUser},
+	{http.MethodPost, "/sesame/keys/{serial}/return", nil, returnKey},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.

@@ -53,6 +53,10 @@ func findKey(c *adminCall) (any, error) {
 	return c.changeKey(c.gate.FoundKey, "only a lost key can be found")
 }
 
+func returnKey(c *adminCall) (any, error) {
+	return c.changeKey(c.gate.ReturnKey, "only a key that has a holder and is not lost can be returned")
+}
+
 func retireKey(c *adminCall) (any, error) {
 	return c.changeKey(c.gate.RetireKey, "it is retired already")
 }

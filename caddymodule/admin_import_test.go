@@ -215,7 +215,7 @@ func TestAdminImportRefusesFiles(t *testing.T) {
 			}
 		})
 	}
-	if keys, err := b.gate.Keys(t.Context()); err != nil || len(keys) > 0 {
+	if keys, err := b.gate.Keys(t.Context(), "", 0, func(authcore.KeyInfo) bool { return true }); err != nil || len(keys) > 0 {
 		t.Errorf("%d keys are there (%v)", len(keys), err)
 	}
 }

@@ -24,14 +24,16 @@ func listKeys(c *adminCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.gate.Keys(c.Context())
-	list := keyList{Keys: make([]authcore.KeyInfo, 0, len(all))}
-	for _, k := range all {
-		if keep(k) {
-			list.Keys = append(list.Keys, k)
-		}
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
 	}
-	return list, err
+	from, err := after(c, readSerial)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := c.gate.Keys(c.Context(), from, limit+1, keep)
+	return keyList{cutPage(c, keys, limit, func(k authcore.KeyInfo) string { return string(k.Serial) })}, err
 }
 
 // keyFilter reads which keys to list: those of a state, of a holder, in stock.

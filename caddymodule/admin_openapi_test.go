@@ -277,7 +277,7 @@ func TestOpenAPIHasEveryRoute(t *testing.T) {
 func TestOpenAPIHasEveryField(t *testing.T) {
 	d := openAPI(t)
 	types := map[string]any{
-		"NewUser": newUser{}, "User": userView{}, "UserList": userList{}, "Assignment": assignment{},
+		"NewUser": newUser{}, "UserChange": userChange{}, "User": userView{}, "UserList": userList{}, "Assignment": assignment{},
 		"CodeQuestion": codeQuestion{}, "CodePair": codePair{}, "EmergencyOrder": emergencyOrder{}, "EmergencyCodes": emergencyCodes{},
 		"Key": authcore.KeyInfo{}, "KeyList": keyList{}, "ImportReport": importReport{}, "ImportProblem": importProblem{},
 		"Session": sessionView{}, "SessionList": sessionList{}, "Whois": whois{}, "Event": authcore.Event{}, "EventList": eventList{},

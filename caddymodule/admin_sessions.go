@@ -1,12 +1,10 @@
 package caddymodule
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -45,10 +43,22 @@ func listSessions(c *adminCall) (any, error) {
 			return nil, noSuch("user", of, err)
 		}
 	}
-	alive, err := c.gate.Sessions(c.Context(), of)
-	slices.SortFunc(alive, func(a, b authcore.Session) int {
-		return cmp.Or(a.Began.Compare(b.Began), strings.Compare(string(a.ID), string(b.ID)))
+	limit, err := c.limit()
+	if err != nil {
+		return nil, err
+	}
+	from, err := after(c, func(text string) (authcore.SessionID, error) {
+		id, ok := readSessionID(text)
+		if !ok {
+			return "", adminRefusal(http.StatusBadRequest, "the parameter after is the ID of a session")
+		}
+		return id, nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	alive, err := c.gate.Sessions(c.Context(), of, from, limit+1)
+	alive = cutPage(c, alive, limit, func(s authcore.Session) string { return viewSessionID(s.ID) })
 	list := sessionList{Sessions: make([]sessionView, 0, len(alive))}
 	for _, s := range alive {
 		list.Sessions = append(list.Sessions, sessionView{

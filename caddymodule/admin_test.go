@@ -353,6 +353,8 @@ func TestAdminWithoutStore(t *testing.T) {
 			body, headers = `{"first":"123456","second":"234567"}`, []string{"Content-Type: application/json"}
 		case strings.HasSuffix(target, "/emergency"):
 			body, headers = `{"reason":"lost"}`, []string{"Content-Type: application/json"}
+		case route.method == http.MethodPatch:
+			body, headers = `{"surname":"Dupont"}`, []string{"Content-Type: application/json"}
 		case target == "/sesame/users" && route.method == http.MethodPost:
 			body, headers = `{"id":"jdupont"}`, []string{"Content-Type: application/json"}
 		}

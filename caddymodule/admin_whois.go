@@ -12,7 +12,7 @@ type whoisCause string
 // The causes, as the API gives them.
 const (
 	causeNone    whoisCause = "none"
-	causeAccount whoisCause = "account" // it is disabled
+	causeAccount whoisCause = "account" // it is disabled, or has ended
 	causeKey     whoisCause = "key"     // there is none, or it is lost, expired or to synchronise
 	causePIN     whoisCause = "pin"     // it is not defined
 	causeLock    whoisCause = "lock"    // after wrong PINs
@@ -69,9 +69,9 @@ func newWhois(a authcore.Account, keys []authcore.KeyInfo, sites []*site, now ti
 }
 
 // wouldOpen reports whether an application would let this person in, had they
-// just logged in. That they are disabled is no matter of this application.
+// just logged in. That the account is closed is no matter of this application.
 func wouldOpen(r authcore.Requirement, a authcore.Account, now time.Time) bool {
-	a.Disabled = false
+	a.Disabled, a.End = false, time.Time{}
 	soon := now.Add(time.Minute)
 	s := authcore.Session{Holder: a.Identifier, Epoch: a.Epoch, Began: now, Seen: now, Idle: soon, End: soon}
 	return r.Decide(s, a, now) == authcore.Allow
@@ -80,7 +80,7 @@ func wouldOpen(r authcore.Requirement, a authcore.Account, now time.Time) bool {
 // cause finds what stands in this person's way first. Of several keys the most
 // useful one counts: the others are of no importance as long as it works.
 func (w whois) cause(now time.Time) whoisCause {
-	if w.User.Disabled {
+	if w.User.Disabled || userEnded(w.User, now) {
 		return causeAccount
 	}
 	best, found := causeKey, 0

@@ -37,6 +37,12 @@ func disabled(a authcore.Account) authcore.Account {
 	return a
 }
 
+// ended gives an account whose last day was the one before.
+func ended(a authcore.Account) authcore.Account {
+	a.End = time.Date(2026, 9, 1, 0, 0, 0, 0, time.Local)
+	return a
+}
+
 // whoisTable is where a person may stand, and what is said of it.
 var whoisTable = []struct {
 	name      string
@@ -133,6 +139,11 @@ var whoisTable = []struct {
 		name: "disabled: the key and the rights are as they are", account: disabled(teacher), keys: []authcore.KeyInfo{inService()}, cause: causeAccount,
 		english: "jdupont (Jeanne Dupont): account disabled: let them in again with `sesame user enable jdupont`; key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures; 1 application: notes",
 		french:  "jdupont (Jeanne Dupont) : compte désactivé : le rétablir par « sesame user enable jdupont » ; clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec ; 1 application : notes",
+	},
+	{
+		name: "ended", account: ended(teacher), keys: []authcore.KeyInfo{inService()}, cause: causeAccount,
+		english: "jdupont (Jeanne Dupont): account ended on 2026-08-31: move its end with `sesame user set jdupont --end DATE`; key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : compte échu le 31/08/2026 : repousser sa fin par « sesame user set jdupont --end DATE » ; clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec ; 1 application : notes",
 	},
 	{
 		name: "of two keys one works", account: teacher, cause: causeNone,

@@ -48,23 +48,34 @@ func ask[T any](c *client, q question, say func(T)) error {
 	var answer T
 	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &answer); err != nil {
-			return fmt.Errorf("the server's answer cannot be read: are server and command of one version? (%w)", err)
+			return unreadable(err)
 		}
 	}
 	say(answer)
 	return nil
 }
 
+// unreadable is what becomes of an answer in another form than it should have.
+func unreadable(err error) error {
+	return fmt.Errorf("the server's answer cannot be read: are server and command of one version? (%w)", err)
+}
+
 // send sends a request and returns the answer's body. Its error is a sentence; a
 // *serverRefusal where the server answered.
 func (c *client) send(q question) ([]byte, error) {
+	raw, _, err := c.exchange(q)
+	return raw, err
+}
+
+// exchange is send, with the answer's header.
+func (c *client) exchange(q question) ([]byte, http.Header, error) {
 	address, err := caddycmd.DetermineAdminAPIAddress(c.address, nil, c.config, c.adapter)
 	if err != nil {
-		return nil, fmt.Errorf("the admin endpoint is not known: %w", err)
+		return nil, nil, fmt.Errorf("the admin endpoint is not known: %w", err)
 	}
 	header, body, err := q.content()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	uri := q.path
 	if len(q.query) > 0 {
@@ -72,14 +83,14 @@ func (c *client) send(q question) ([]byte, error) {
 	}
 	resp, err := caddycmd.AdminAPIRequest(address, q.method, uri, header, body)
 	if err != nil {
-		return nil, c.explain(address, err)
+		return nil, nil, c.explain(address, err)
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, fmt.Errorf("the server's answer broke off: %w", err)
+		return nil, nil, fmt.Errorf("the server's answer broke off: %w", err)
 	}
-	return raw, nil
+	return raw, resp.Header, nil
 }
 
 // content gives the request's headers and body.

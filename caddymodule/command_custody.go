@@ -29,6 +29,9 @@ func custodyCommands() []*cobra.Command {
 		keyCommand("found", "Opens a lost key again", func(c *client, k authcore.KeyInfo) {
 			c.say("key %s is found: it is %s", string(k.Serial), keyState(k, time.Now()))
 		}),
+		keyCommand("return", "Puts a key back in stock, for somebody else", func(c *client, k authcore.KeyInfo) {
+			c.say("key %s is in stock again: `sesame key assign %s ID` gives it to somebody else", string(k.Serial), string(k.Serial))
+		}),
 		keyCommand("retire", "Ends a key for good", func(c *client, k authcore.KeyInfo) {
 			c.say("key %s is retired", string(k.Serial))
 		}),
@@ -109,11 +112,12 @@ func keyEmergencyCommand() *cobra.Command {
 }
 
 func keyExpiringCommand() *cobra.Command {
-	var days int
+	var days, limit int
 	cmd := newCommand("expiring", "Lists the keys that expire soon", cobra.NoArgs, func(c *client, _ []string) error {
 		query := url.Values{"expiring": {strconv.Itoa(days)}}
-		return ask(c, question{method: http.MethodGet, path: "/sesame/keys", query: query}, c.sayKeys)
+		return askAll(c, question{method: http.MethodGet, path: "/sesame/keys", query: query}, limit, c.sayKeys)
 	})
 	cmd.Flags().IntVar(&days, "days", 90, "within how many days; keys past their date are listed too")
+	limitFlag(cmd, &limit)
 	return cmd
 }

@@ -51,6 +51,7 @@ func (c *client) onKey(method, serial string, action []string, body any, say fun
 func keyListCommand() *cobra.Command {
 	var state, holder string
 	var stock bool
+	var limit int
 	cmd := newCommand("list", "Lists the keys", cobra.NoArgs, func(c *client, _ []string) error {
 		query := make(url.Values)
 		if state != "" {
@@ -66,12 +67,13 @@ func keyListCommand() *cobra.Command {
 		if stock {
 			query.Set("stock", strconv.FormatBool(stock))
 		}
-		return ask(c, question{method: http.MethodGet, path: "/sesame/keys", query: query}, c.sayKeys)
+		return askAll(c, question{method: http.MethodGet, path: "/sesame/keys", query: query}, limit, c.sayKeys)
 	})
 	f := cmd.Flags()
 	f.StringVar(&state, "state", "", "only keys in this state: pin-to-define, to-synchronise, active, locked, lost or retired")
 	f.StringVar(&holder, "holder", "", "only the keys of this person")
 	f.BoolVar(&stock, "stock", false, "only keys that wait to be assigned")
+	limitFlag(cmd, &limit)
 	return cmd
 }
 

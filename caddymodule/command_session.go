@@ -1,9 +1,11 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +31,7 @@ func sessionCommands() []*cobra.Command {
 
 func sessionListCommand() *cobra.Command {
 	var of string
+	var limit int
 	cmd := newCommand("list", "Lists the sessions that are open", cobra.NoArgs, func(c *client, _ []string) error {
 		query := make(url.Values)
 		if of != "" {
@@ -38,9 +41,10 @@ func sessionListCommand() *cobra.Command {
 			}
 			query.Set("user", string(id))
 		}
-		return ask(c, question{method: http.MethodGet, path: "/sesame/sessions", query: query}, c.saySessions)
+		return askAll(c, question{method: http.MethodGet, path: "/sesame/sessions", query: query}, limit, c.saySessions)
 	})
 	cmd.Flags().StringVar(&of, "user", "", "only the sessions of this person")
+	limitFlag(cmd, &limit)
 	return cmd
 }
 
@@ -49,6 +53,9 @@ func (c *client) saySessions(list sessionList) {
 		c.say("no session is open")
 		return
 	}
+	slices.SortFunc(list.Sessions, func(a, b sessionView) int {
+		return cmp.Or(a.Began.Compare(b.Began), strings.Compare(a.ID, b.ID))
+	})
 	rows := make([][]string, 0, len(list.Sessions))
 	for _, s := range list.Sessions {
 		end := s.End

@@ -1,8 +1,11 @@
 package caddymodule
 
 import (
+	"errors"
 	"net/http"
+	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,9 +15,7 @@ import (
 func userCommands() []*cobra.Command {
 	return []*cobra.Command{
 		userAddCommand(),
-		newCommand("list", "Lists everybody", cobra.NoArgs, func(c *client, _ []string) error {
-			return ask(c, question{method: http.MethodGet, path: "/sesame/users"}, c.sayUsers)
-		}),
+		userListCommand(),
 		newCommand("show ID", "Shows what is known of a person", cobra.ExactArgs(1), func(c *client, args []string) error {
 			return c.onUser(http.MethodGet, args[0], nil, c.sayUser)
 		}),
@@ -25,10 +26,20 @@ func userCommands() []*cobra.Command {
 		}),
 		newCommand("enable ID", "Lets a person in again", cobra.ExactArgs(1), func(c *client, args []string) error {
 			return c.onUser(http.MethodPost, args[0], []string{"enable"}, func(u userView) {
-				c.say("%s is enabled", string(u.ID))
+				c.say("%s is enabled%s", string(u.ID), enabledStill(u, time.Now()))
 			})
 		}),
+		userSetCommand(), userRemoveCommand(),
 	}
+}
+
+func userListCommand() *cobra.Command {
+	var limit int
+	cmd := newCommand("list", "Lists everybody", cobra.NoArgs, func(c *client, _ []string) error {
+		return askAll(c, question{method: http.MethodGet, path: "/sesame/users"}, limit, c.sayUsers)
+	})
+	limitFlag(cmd, &limit)
+	return cmd
 }
 
 // onUser asks for something that concerns one person.
@@ -59,6 +70,94 @@ func userAddCommand() *cobra.Command {
 	f.StringSliceVar(&u.Groups, "group", nil, "a group; may be given several times")
 	f.StringSliceVar(&u.Functions, "function", nil, "a function, such as DIR or ADJ; may be given several times")
 	f.StringVar(&u.Establishment, "establishment", "", "the establishment's number (UAI)")
+	f.StringVar(&u.End, "end", "", "the last day of the account: 2026-07-31 or 31/07/2026, in the server's time zone")
+	return cmd
+}
+
+// enabledStill says that letting somebody in again was not enough.
+func enabledStill(u userView, now time.Time) string {
+	if !userEnded(u, now) {
+		return ""
+	}
+	return ", but the account has ended: move its end with `sesame user set " + string(u.ID) + " --end DATE`"
+}
+
+func userSetCommand() *cobra.Command {
+	cmd := newCommand("set ID", "Changes what is known of a person", cobra.ExactArgs(1), func(c *client, args []string) error {
+		path, err := userPath(args[0])
+		if err != nil {
+			return err
+		}
+		body, err := c.userChange()
+		if err != nil {
+			return err
+		}
+		return ask(c, question{method: http.MethodPatch, path: path, body: body}, func(u userView) {
+			c.say("%s is changed", nameOf(u))
+		})
+	})
+	cmd.Long = `Changes what is known of a person. What is not named stays as it is; an empty
+value is none. Groups and functions are replaced as a whole.`
+	f := cmd.Flags()
+	f.String("given-name", "", "the given name")
+	f.String("surname", "", "the surname")
+	f.String("email", "", "the e-mail address")
+	f.StringSlice("group", nil, "a group; may be given several times")
+	f.StringSlice("function", nil, "a function, such as DIR or ADJ; may be given several times")
+	f.String("establishment", "", "the establishment's number (UAI)")
+	f.String("end", "", "the last day of the account: 2026-07-31 or 31/07/2026, in the server's time zone; or never")
+	return cmd
+}
+
+// userChange gives the flags that were given.
+func (c *client) userChange() (u userChange, err error) {
+	f := c.cmd.Flags()
+	for name, to := range map[string]**string{
+		"given-name": &u.GivenName, "surname": &u.Surname, "email": &u.Email, "establishment": &u.Establishment, "end": &u.End,
+	} {
+		if f.Changed(name) {
+			value, _ := f.GetString(name) // it is defined as a string above
+			*to = &value
+		}
+	}
+	for name, to := range map[string]**[]string{"group": &u.Groups, "function": &u.Functions} {
+		if f.Changed(name) {
+			list, _ := f.GetStringSlice(name) // likewise
+			list = append([]string{}, list...)
+			*to = &list
+		}
+	}
+	if u.End != nil && *u.End == "never" {
+		*u.End = ""
+	}
+	if u == (userChange{}) {
+		err = errors.New("there is nothing to change: --help shows what can be")
+	}
+	return u, err
+}
+
+func userRemoveCommand() *cobra.Command {
+	var retire, giveBack bool
+	cmd := newCommand("remove ID", "Removes a person and ends their sessions", cobra.ExactArgs(1), func(c *client, args []string) error {
+		path, err := userPath(args[0])
+		if err != nil {
+			return err
+		}
+		q := question{method: http.MethodDelete, path: path, query: make(url.Values)}
+		switch {
+		case retire:
+			q.query.Set("keys", authcore.RetireKeys.String())
+		case giveBack:
+			q.query.Set("keys", authcore.ReturnKeys.String())
+		}
+		return ask(c, q, func(struct{}) { c.say("%s is removed", args[0]) })
+	})
+	cmd.Long = `Removes a person and ends their sessions. The audit trail keeps what it has of
+them. Who has keys is not removed, unless it is said what becomes of these.`
+	f := cmd.Flags()
+	f.BoolVar(&retire, "retire-keys", false, "retire their keys for good")
+	f.BoolVar(&giveBack, "return-keys", false, "put their keys back in stock")
+	cmd.MarkFlagsMutuallyExclusive("retire-keys", "return-keys")
 	return cmd
 }
 
@@ -79,7 +178,7 @@ func (c *client) sayUsers(list userList) {
 	for _, u := range list.Users {
 		rows = append(rows, []string{
 			string(u.ID), strings.TrimSpace(u.GivenName + " " + u.Surname), u.Establishment,
-			strings.Join(u.Functions, ","), strings.Join(u.Groups, ","), joined(u.Keys), userState(u),
+			strings.Join(u.Functions, ","), strings.Join(u.Groups, ","), joined(u.Keys), userState(u, time.Now()),
 		})
 	}
 	c.table([]string{"ID", "NAME", "ESTABLISHMENT", "FUNCTIONS", "GROUPS", "KEYS", "STATE"}, rows)
@@ -95,16 +194,35 @@ func (c *client) sayUser(u userView) {
 		{"functions", strings.Join(u.Functions, ", ")},
 		{"groups", strings.Join(u.Groups, ", ")},
 		{"keys", joined(u.Keys)},
-		{"state", userState(u)},
+		{"state", userState(u, time.Now())},
+		{"last day", endText(u.End, time.DateOnly, "2006-01-02 15:04")},
 		{"added", localTime(u.Added)},
 	})
 }
 
-func userState(u userView) string {
-	if u.Disabled {
+func userState(u userView, now time.Time) string {
+	switch {
+	case u.Disabled:
 		return "disabled"
+	case userEnded(u, now):
+		return "ended"
 	}
 	return "enabled"
+}
+
+func userEnded(u userView, now time.Time) bool { return !u.End.IsZero() && !now.Before(u.End) }
+
+// endText is the end of an account for people to read: the last day where it
+// ends with one here, or else the instant; "" for never.
+func endText(end time.Time, day, instant string) string {
+	local := end.Local()
+	switch {
+	case end.IsZero():
+		return ""
+	case local.Equal(time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, time.Local)):
+		return local.AddDate(0, 0, -1).Format(day)
+	}
+	return local.Format(instant)
 }
 
 func joined[T ~string](list []T) string {

@@ -29,6 +29,7 @@ type whoisWords struct {
 	date string // layout
 
 	disabled     string // identifier
+	ended        string // last day or instant, identifier
 	noKey        string // identifier
 	expired      string // serial, date
 	active       string // serial, last login
@@ -53,6 +54,7 @@ type whoisWords struct {
 var whoisEnglish = whoisWords{
 	date:         "2006-01-02 15:04",
 	disabled:     "account disabled: let them in again with `sesame user enable %s`",
+	ended:        "account ended on %s: move its end with `sesame user set %s --end DATE`",
 	noKey:        "no key: assign one with `sesame key assign SERIAL %s`",
 	expired:      "key %s expired on %s: assign another",
 	active:       "key %s active, PIN defined, last login %s",
@@ -76,6 +78,7 @@ var whoisEnglish = whoisWords{
 var whoisFrench = whoisWords{
 	date:         "02/01/2006 à 15:04",
 	disabled:     "compte désactivé : le rétablir par « sesame user enable %s »",
+	ended:        "compte échu le %s : repousser sa fin par « sesame user set %s --end DATE »",
 	noKey:        "aucune clé : lui en attribuer une par « sesame key assign NUMÉRO %s »",
 	expired:      "clé %s périmée depuis le %s : lui en attribuer une autre",
 	active:       "clé %s en service, code PIN défini, dernière connexion : %s",
@@ -120,6 +123,9 @@ func (t *whoisWords) line(w whois, now time.Time) string {
 	var parts []string
 	if w.User.Disabled {
 		parts = append(parts, fmt.Sprintf(t.disabled, w.User.ID))
+	}
+	if userEnded(w.User, now) {
+		parts = append(parts, fmt.Sprintf(t.ended, t.end(w.User.End), w.User.ID))
 	}
 	if len(w.Keys) == 0 {
 		parts = append(parts, fmt.Sprintf(t.noKey, w.User.ID))
@@ -173,6 +179,13 @@ func (t *whoisWords) applications(w whois) string {
 		return t.noRights
 	}
 	return t.noRightsToo
+}
+
+// end is the last day of an account, or the instant where it does not end with
+// a day.
+func (t *whoisWords) end(at time.Time) string {
+	day, _, _ := strings.Cut(t.date, " ")
+	return endText(at, day, t.date)
 }
 
 func (t *whoisWords) time(at time.Time) string {

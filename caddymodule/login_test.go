@@ -92,7 +92,7 @@ func TestTheSameFormTwice(t *testing.T) {
 	s.loggedIn("edupont")
 	target := s.at("notes", "/deep")
 	count := func() int {
-		all, err := s.gate().Sessions(t.Context(), "edupont")
+		all, err := s.gate().Sessions(t.Context(), "edupont", "", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
