@@ -40,6 +40,11 @@ const (
 	KeyReturned                            // "key-returned": to stock
 	AccountRemoved                         // "account-removed"
 	LoginSlowed                            // "login-slowed": too many blind failures from there, nothing was tried
+	PINChangeRequired                      // "pin-change-required": at the next login
+	PINChangeAsked                         // "pin-change-asked": good PASSCODE, and another PIN is required
+	ActivationGiven                        // "activation-given": a code to define the first PIN with
+	ActivationWrong                        // "activation-wrong": good code, wrong activation code
+	KeyReplaced                            // "key-replaced": by another
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -47,7 +52,8 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"next-code-asked", "next-code-wrong", "key-locked", "key-unusable", "person-unknown", "person-disabled", "login-busy",
 	"session-handed-over", "session-ended",
 	"account-added", "account-changed", "key-imported", "key-assigned", "key-unlocked", "pin-cleared",
-	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised", "emergency-given", "emergency-used", "key-returned", "account-removed", "login-slowed"}}
+	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised", "emergency-given", "emergency-used", "key-returned", "account-removed", "login-slowed",
+	"pin-change-required", "pin-change-asked", "activation-given", "activation-wrong", "key-replaced"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

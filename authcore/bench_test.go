@@ -193,7 +193,7 @@ func (b *bench) again(r Reply, typed string) Reply {
 
 func (b *bench) newPIN(r Reply, pin string) Reply {
 	b.t.Helper()
-	return b.answer(r.Challenge, NewPINAnswer{PIN{pin}, PIN{pin}})
+	return b.answer(r.Challenge, NewPINAnswer{PIN: PIN{pin}, Again: PIN{pin}})
 }
 
 func (b *bench) newPasscode(r Reply, typed string) Reply {

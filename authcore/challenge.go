@@ -67,9 +67,11 @@ type Challenge struct {
 	Holder Identifier // who the first good code said it is
 	Trial  Trial      // the code this login consumed last
 	NewPIN PINHash    // chosen, not yet in service
+	// Activation is what the key had for activation code when NewPIN was chosen.
+	Activation activationMark
 
-	// Judged is what the PIN was compared with before the next code was asked for;
-	// zero where the key has none yet.
+	// Judged is what the PIN was compared with before the next code or another PIN
+	// was asked for; zero where the key has none yet.
 	Judged PINHash
 	// Pair: the next code is asked for before anything is told or done. PINWrong
 	// is what will be told then.
@@ -77,6 +79,10 @@ type Challenge struct {
 
 	Last Taken // how the last answer was taken
 }
+
+// Change reports whether the PIN that the login asks for takes the place of one
+// that it has shown right, and is not the key's first.
+func (c Challenge) Change() bool { return !c.Judged.IsZero() }
 
 // Taken is the memory of one answer, so that the same form sent twice is one
 // attempt.
@@ -98,8 +104,12 @@ type PasscodeAnswer struct {
 	Passcode   Passcode
 }
 
-// NewPINAnswer answers AskNewPIN.
-type NewPINAnswer struct{ PIN, Again PIN }
+// NewPINAnswer answers AskNewPIN. The activation code is looked at where the key
+// has one.
+type NewPINAnswer struct {
+	PIN, Again PIN
+	Activation Activation
+}
 
 // NewPasscodeAnswer answers AskNewPasscode.
 type NewPasscodeAnswer struct{ Passcode Passcode }

@@ -52,6 +52,12 @@ func (g *Gate) ClearPIN(ctx context.Context, by Actor, serial Serial) error {
 	return g.takeKey(ctx, by, serial, PINCleared, Key.ClearPIN)
 }
 
+// RequirePIN has a key's holder choose another PIN at the next login. Their
+// sessions go on. Errors: ErrNotFound, ErrNoPIN, ErrState, the store's.
+func (g *Gate) RequirePIN(ctx context.Context, by Actor, serial Serial) error {
+	return g.changeKey(ctx, by, serial, PINChangeRequired, Key.RequirePIN)
+}
+
 // takeKey is changeKey for what ends a key's use: the sessions that it may have
 // opened end in the same transaction.
 func (g *Gate) takeKey(ctx context.Context, by Actor, serial Serial, kind EventKind, change func(Key) (Key, error)) error {

@@ -14,6 +14,8 @@ type Display struct {
 	Serial Serial
 	Digits int
 	Period time.Duration // 0 for a counter-based key: press its button
+	// Activation: the PIN to be defined needs the key's activation code.
+	Activation bool
 	// Remaining is the time until the code shown changes, by the key's own
 	// clock as far as its last code told it: to a step, not to a second.
 	Remaining time.Duration
@@ -33,7 +35,7 @@ func (g *Gate) Display(ctx context.Context, c Challenge) (Display, error) {
 	if err != nil {
 		return Display{}, err
 	}
-	d := Display{Serial: k.Serial, Digits: k.Generator.Digits, Period: k.Generator.Period}
+	d := Display{Serial: k.Serial, Digits: k.Generator.Digits, Period: k.Generator.Period, Activation: k.Activation != "" && !c.Change()}
 	if k.Generator.Kind != otp.HOTP {
 		now := g.now()
 		d.Remaining = k.Generator.EndOf(k.Generator.StepAt(now)).Sub(now)

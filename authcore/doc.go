@@ -34,6 +34,8 @@
 //	débloquer                        Gate.UnlockKey
 //	réinitialiser le code PIN        Gate.ClearPIN
 //	code de secours                  Gate.GiveEmergency
+//	code d'activation                Gate.GiveActivation
+//	remplacer                        Gate.ReplaceKey
 //	N° d'incident                    Reference
 //	établissement (UAI)              Account.Establishment
 //
@@ -48,14 +50,21 @@
 //
 //	in stock ──AssignKey──► PINToDefine ──PIN twice, then PASSCODE──► Active
 //
+// Where the key has an activation code, which came to its holder by another way,
+// that PIN is defined with it only: a key taken out of the post opens nothing.
 // From then on the PASSCODE opens. When its code was further off than a clock
 // drifts from one login to the next, or when there were failures before it, one
 // more code must come behind it, and the key asks for that until it had it:
 //
 //	Active ──PASSCODE──► ToSynchronise ──the next code──► Active
 //
-// Five good codes in a row with a wrong PIN lock a key. Nothing that can be done
-// without the key does:
+// Where another PIN is required, the same PASSCODE leads to its definition, and
+// to a session only at its end; until then the old PIN is in service:
+//
+//	Active ──RequirePIN, PASSCODE──► (the PIN twice, then PASSCODE) ──► Active
+//
+// Five good codes in a row with a wrong PIN, or a wrong activation code, lock a
+// key. Nothing that can be done without the key does:
 //
 //	Active, ToSynchronise ──wrong PINs──► Locked ──UnlockKey──► Active
 //	PINToDefine, ToSynchronise, Active ──ClearPIN──► PINToDefine
@@ -67,6 +76,9 @@
 //	any in a hand ──LoseKey──► Lost ──FoundKey──► ToSynchronise
 //	any in a hand but Lost ──ReturnKey──► in stock
 //	any ──RetireKey──► Retired
+//
+// A key that another replaced ([Gate.ReplaceKey]) is in the state it was in, and
+// opens until a date of its own; behind that date, in no state.
 //
 // Of each state and each answer, testdata/login.md says what comes of it. The
 // table is computed from [Challenge]'s one transition function, and a test holds

@@ -51,11 +51,11 @@ var doubleClicks = []struct {
 	}, Asked},
 	{"a weak PIN", func(b *bench) (Challenge, Answer) {
 		r := b.want(b.login("jdupont", b.shows(0)), Asked, AskNewPIN)
-		return r.Challenge, NewPINAnswer{PIN{"1111"}, PIN{"1111"}}
+		return r.Challenge, NewPINAnswer{PIN: PIN{"1111"}, Again: PIN{"1111"}}
 	}, PINDenied},
 	{"a new PIN", func(b *bench) (Challenge, Answer) {
 		r := b.want(b.login("jdupont", b.shows(0)), Asked, AskNewPIN)
-		return r.Challenge, NewPINAnswer{PIN{pin}, PIN{pin}}
+		return r.Challenge, NewPINAnswer{PIN: PIN{pin}, Again: PIN{pin}}
 	}, Asked},
 	{"the proof of a new PIN", func(b *bench) (Challenge, Answer) {
 		r := b.want(b.login("jdupont", b.shows(0)), Asked, AskNewPIN)

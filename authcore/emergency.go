@@ -2,11 +2,9 @@ package authcore
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -90,11 +88,11 @@ func (g *Gate) GiveEmergency(ctx context.Context, by Actor, serial Serial, o Eme
 	}
 	codes := make([]string, o.Codes)
 	for i := range codes {
-		n, err := rand.Int(rand.Reader, big.NewInt(1e8))
+		code, err := drawCode()
 		if err != nil {
-			return nil, fmt.Errorf("drawing a code: %w", err)
+			return nil, err
 		}
-		codes[i] = fmt.Sprintf("%0*d", emergencyDigits, n)
+		codes[i] = code
 	}
 	err := g.changeKeyWith(ctx, by, serial, EmergencyGiven, o.Reason, func(k Key) (Key, error) {
 		if k.State != Lost || k.PIN.IsZero() {

@@ -62,6 +62,8 @@ var (
 	ErrHasKeys = errors.New("this person has keys")
 	// ErrState: the key's state does not allow it.
 	ErrState = errors.New("the key's state does not allow this")
+	// ErrNoPIN: no PIN is defined that could be replaced or moved.
+	ErrNoPIN = errors.New("the key has no PIN")
 
 	// ErrWrongSecret: the store was sealed under other secrets.
 	ErrWrongSecret = errors.New("the store was sealed under another secret file: nothing in it can be read with this one")

@@ -68,8 +68,21 @@ type Key struct {
 	// full success. Only who holds the key can raise it.
 	WrongPIN int
 
+	// Activation is the code with which alone the first PIN can be defined, if
+	// one was given.
+	Activation activationMark
+	// ChangePIN has the next full success lead to another PIN before it opens
+	// anything.
+	ChangePIN bool
+
 	// Emergency holds the codes that serve while the key is lost.
 	Emergency emergency
+
+	// ReplacedBy and Replaces are the key that took this one's place and the one
+	// whose place this took; "" for none. At Ends a key that was replaced opens
+	// nothing any more.
+	ReplacedBy, Replaces Serial
+	Ends                 time.Time
 
 	Expires  time.Time // zero: never
 	Imported time.Time
@@ -99,7 +112,7 @@ type Trial struct {
 // usable reports whether a code of the key, or one that replaces it, may open
 // anything for its holder at all. It is the one place that says so.
 func (k Key) usable(t Trial, now time.Time) bool {
-	if k.Holder == "" || !k.Expires.IsZero() && !now.Before(k.Expires) {
+	if k.Holder == "" || over(k.Expires, now) || over(k.Ends, now) {
 		return false
 	}
 	switch k.State {
@@ -111,6 +124,9 @@ func (k Key) usable(t Trial, now time.Time) bool {
 		return false
 	}
 }
+
+// over reports whether a key's last day, where it has one, is behind now.
+func over(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
 
 // Try looks for a code around the step expected now, after that many failures
 // in a row. A code that matches anywhere in the range is consumed, whatever
@@ -184,7 +200,8 @@ func (t Trial) matched() bool { return t.Serial != "" }
 // Judge says what comes of trial t now that the PIN is known to be right or
 // wrong. The fifth wrong PIN in a row (Policy.LockAfter) locks the key. The
 // verdict is Refused, CodeUsed (a right PIN with a code consumed before),
-// NextCodeWanted or Accepted.
+// NextCodeWanted, NewPINWanted (all is right, and another PIN is required) or
+// Accepted.
 func (k Key) Judge(t Trial, right bool, now time.Time, pol Policy) (Key, Verdict) {
 	switch {
 	case !k.usable(t, now):
@@ -204,6 +221,9 @@ func (k Key) Judge(t Trial, right bool, now time.Time, pol Policy) (Key, Verdict
 		k.WrongPIN = max(0, k.WrongPIN-1)
 		k.State, k.Emergency = ToSynchronise, emergency{} // a lost key that may end its emergency is found
 		return k, NextCodeWanted
+	case k.ChangePIN:
+		k.WrongPIN = max(0, k.WrongPIN-1)
+		return k.settle(learn(k.Drift, t.Off)), NewPINWanted
 	default:
 		return k.accept(now, learn(k.Drift, t.Off)), Accepted
 	}
@@ -212,18 +232,28 @@ func (k Key) Judge(t Trial, right bool, now time.Time, pol Policy) (Key, Verdict
 // Confirm ends a synchronisation: two codes in a row agreed on the key's clock,
 // so it is believed at once and not a step at a time.
 func (k Key) Confirm(t Trial, now time.Time) Key {
-	return k.accept(now, max(-maxDrift, min(maxDrift, t.Drift)))
+	return k.accept(now, clampDrift(t.Drift))
 }
+
+// Synchronised is Confirm for a login that must not end yet: the counters stay
+// until it does.
+func (k Key) Synchronised(t Trial) Key { return k.settle(clampDrift(t.Drift)) }
 
 // DefinePIN puts the key into service under a new PIN, proved by a PASSCODE
 // whose code is trial t.
 func (k Key) DefinePIN(pin PINHash, t Trial, now time.Time) Key {
-	k.PIN = pin
+	k.PIN, k.Activation, k.ChangePIN = pin, "", false
 	return k.Confirm(t, now)
 }
 
 func (k Key) accept(now time.Time, drift otp.Step) Key {
-	k.State, k.WrongPIN, k.LastUsed, k.Emergency = Active, 0, now, emergency{}
+	k.WrongPIN, k.LastUsed = 0, now
+	return k.settle(drift)
+}
+
+// settle has the key in service, with what its code told of its clock.
+func (k Key) settle(drift otp.Step) Key {
+	k.State, k.Emergency = Active, emergency{}
 	if k.Generator.Kind != otp.HOTP {
 		k.Drift = drift
 	}
@@ -233,8 +263,10 @@ func (k Key) accept(now time.Time, drift otp.Step) Key {
 // learn moves what is believed of a key's clock one step at most: a holder who
 // waits before pressing Enter must not teach us a wrong clock.
 func learn(drift, off otp.Step) otp.Step {
-	return max(-maxDrift, min(maxDrift, drift+max(-1, min(1, off))))
+	return clampDrift(drift + max(-1, min(1, off)))
 }
+
+func clampDrift(drift otp.Step) otp.Step { return max(-maxDrift, min(maxDrift, drift)) }
 
 // Unlock lifts a lock. The failures that led to it are forgotten; what was
 // consumed stays consumed. Error: ErrState when the key is not locked.
@@ -255,16 +287,31 @@ func (k Key) Unlock() (Key, error) {
 }
 
 // ClearPIN forgets the PIN: the holder defines another at the next login, as at
-// the first. A lock stays. Error: ErrState when the key is lost or retired:
-// emergency codes are worth nothing without the PIN.
+// the first, with the activation code where one is given. A lock stays. Error:
+// ErrState when the key is lost or retired: emergency codes are worth nothing
+// without the PIN.
 func (k Key) ClearPIN() (Key, error) {
 	if k.State == Lost || k.State == Retired || k.Emergency.given() {
 		return k, ErrState
 	}
-	k.PIN = ""
+	k.PIN, k.ChangePIN = "", false
 	if k.State != Locked {
 		k.State, k.WrongPIN = PINToDefine, 0
 	}
+	return k, nil
+}
+
+// RequirePIN has the holder choose another PIN at the next login, once they have
+// shown that they know this one, which stays in service until the other is
+// proved. Errors: ErrNoPIN when there is none, ErrState when the key is retired.
+func (k Key) RequirePIN() (Key, error) {
+	switch {
+	case k.State == Retired:
+		return k, ErrState
+	case k.PIN.IsZero():
+		return k, ErrNoPIN
+	}
+	k.ChangePIN = true
 	return k, nil
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
-// KeyInfo is what may be shown of a key: everything but its seed and its PIN.
+// KeyInfo is what may be shown of a key: everything but its seed, its PIN and the
+// codes given with it.
 type KeyInfo struct {
 	Serial     Serial     `json:"serial"`
 	Holder     Identifier `json:"holder,omitempty"`
@@ -19,6 +20,8 @@ type KeyInfo struct {
 	Digits     int        `json:"digits"`
 	Period     string     `json:"period,omitempty"`
 	PINDefined bool       `json:"pin_defined"`
+	ChangePIN  bool       `json:"change_pin"` // another PIN is asked for at the next login
+	Activation bool       `json:"activation"` // a first PIN needs the activation code
 	Drift      otp.Step   `json:"drift"`
 	WrongPIN   int        `json:"wrong_pin"`
 	Expires    time.Time  `json:"expires,omitzero"`
@@ -26,14 +29,18 @@ type KeyInfo struct {
 	Assigned   time.Time  `json:"assigned,omitzero"`
 	HandedOver time.Time  `json:"handed_over,omitzero"`
 	LastUsed   time.Time  `json:"last_used,omitzero"`
+	ReplacedBy Serial     `json:"replaced_by,omitempty"`
+	Replaces   Serial     `json:"replaces,omitempty"`
+	Ends       time.Time  `json:"ends,omitzero"` // of a key that was replaced: it opens until then
 }
 
 // Info returns what may be shown of a key.
 func (k Key) Info() KeyInfo {
 	info := KeyInfo{
 		Serial: k.Serial, Holder: k.Holder, State: k.State, Kind: k.Generator.Kind, Digits: k.Generator.Digits,
-		PINDefined: !k.PIN.IsZero(), Drift: k.Drift, WrongPIN: k.WrongPIN,
+		PINDefined: !k.PIN.IsZero(), ChangePIN: k.ChangePIN, Activation: k.Activation != "", Drift: k.Drift, WrongPIN: k.WrongPIN,
 		Expires: k.Expires, Imported: k.Imported, Assigned: k.Assigned, HandedOver: k.HandedOver, LastUsed: k.LastUsed,
+		ReplacedBy: k.ReplacedBy, Replaces: k.Replaces, Ends: k.Ends,
 	}
 	if k.Generator.Period > 0 {
 		info.Period = k.Generator.Period.String()
@@ -47,6 +54,9 @@ type NewKey struct {
 	Generator otp.Generator
 	Counter   otp.Step  // the next counter of a counter-based key
 	Expires   time.Time // zero: never
+	// Activation is the code that its first PIN needs: the one that the supplier
+	// gives in the place of a PIN. The zero value is none.
+	Activation Activation
 }
 
 // ImportKey puts a supplier's key in stock, where it opens nothing until it is
@@ -63,6 +73,7 @@ func (g *Gate) ImportKey(ctx context.Context, by Actor, n NewKey) error {
 		k := Key{
 			Serial: n.Serial, State: PINToDefine, Generator: n.Generator,
 			Used: n.Counter - 1, Expires: n.Expires, Imported: now,
+			Activation: n.Activation.mark(g.secrets(), n.Serial),
 		}
 		sec := g.secrets()
 		mark := seedName(sec.derive("seed", string(n.Generator.Seed)))
@@ -115,12 +126,8 @@ const maxKeys = 8
 // person), ErrAssigned, ErrTooManyKeys, the store's.
 func (g *Gate) AssignKey(ctx context.Context, by Actor, serial Serial, to Identifier) error {
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
-		a, err := g.accountIn(w, to)
-		if err != nil {
+		if err := g.giveKey(w, to, serial); err != nil {
 			return nil, err
-		}
-		if len(a.Keys) >= maxKeys {
-			return nil, fmt.Errorf("%s: %w", to, ErrTooManyKeys)
 		}
 		k, err := g.keyIn(w, serial)
 		if err != nil {
@@ -129,10 +136,8 @@ func (g *Gate) AssignKey(ctx context.Context, by Actor, serial Serial, to Identi
 		if k, err = k.Assign(to, now); err != nil {
 			return nil, fmt.Errorf("key %s: %w", serial, err)
 		}
-		a.Keys = append(a.Keys, serial)
-		return []Event{{Kind: KeyAssigned, Serial: serial, Holder: to, Actor: by.Name}}, errors.Join(
-			write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{}),
-			write(g.secrets(), w, accountName(to), accountRecord(a), time.Time{}))
+		return []Event{{Kind: KeyAssigned, Serial: serial, Holder: to, Actor: by.Name}},
+			write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{})
 	})
 }
 

@@ -56,6 +56,7 @@ func (k Key) Retire() (Key, error) {
 		return k, ErrState
 	}
 	k.State, k.Holder, k.PIN, k.Emergency = Retired, "", "", emergency{}
+	k.Activation, k.ChangePIN = "", false
 	return k, nil
 }
 

@@ -118,7 +118,7 @@ func (b *bench) rightAnswer(q Question) Answer {
 	case AskPasscode:
 		return PasscodeAnswer{"jdupont", passcode(b.t, pin+b.shows(0))}
 	case AskNewPIN:
-		return NewPINAnswer{PIN{pin}, PIN{pin}}
+		return NewPINAnswer{PIN: PIN{pin}, Again: PIN{pin}}
 	case AskNewPasscode:
 		return NewPasscodeAnswer{passcode(b.t, pin+b.shows(0))}
 	case AskNextCode:

@@ -36,7 +36,7 @@ func (s *Secrets) digest(c Challenge, a Answer) []byte {
 	case PasscodeAnswer:
 		text += "\x00" + string(a.Identifier) + "\x00" + a.Passcode.digits
 	case NewPINAnswer:
-		text += "\x00" + a.PIN.digits + "\x00" + a.Again.digits
+		text += "\x00" + a.PIN.digits + "\x00" + a.Again.digits + "\x00" + a.Activation.digits
 	case NewPasscodeAnswer:
 		text += "\x00" + a.Passcode.digits
 	case NextCodeAnswer:
@@ -73,11 +73,11 @@ func (g *Gate) Answer(ctx context.Context, c Challenge, a Answer, from Source) (
 
 // hash does the slow work between the two transactions.
 func (g *Gate) hash(ctx context.Context, s *Secrets, todo work) (h hashed, err error) {
-	if todo.make {
+	if h.judged = todo.judge; !h.judged.IsZero() {
+		h.right, err = g.shared.pins.matches(ctx, s, h.judged, todo.pin)
+	}
+	if todo.make && !h.right && err == nil {
 		h.made, err = g.shared.pins.hash(ctx, s, todo.pin)
-	} else {
-		h.judged = todo.judge
-		h.right, err = g.shared.pins.matches(ctx, s, todo.judge, todo.pin)
 	}
 	h.busy = errors.Is(err, ErrBusy)
 	return h, err
@@ -182,6 +182,9 @@ func (t *turn) read(w store.Writer) (scene, Challenge, error) {
 		who = a.Identifier
 	}
 	s := scene{now: now, policy: t.gate.policy, session: t.secrets.token(c).id()}
+	if a, ok := t.answer.(NewPINAnswer); ok {
+		s.activation = a.Activation.marks(t.newest, c.Trial.Serial)
+	}
 	if err := errors.Join(t.readAccount(w, who, &s), t.readSlow(w, who, &s)); err != nil {
 		return scene{}, c, err
 	}
@@ -246,7 +249,7 @@ func (t *turn) again(c Challenge, s scene) work {
 		pin, _, _ := a.Passcode.split(k.Generator.Digits)
 		return work{judge: c.NewPIN, pin: pin}
 	case NewPINAnswer:
-		return work{make: true, pin: a.PIN}
+		return work{make: true, pin: a.PIN, judge: c.Judged}
 	}
 	return work{}
 }

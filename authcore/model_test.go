@@ -24,6 +24,8 @@ type model struct {
 	tokens  []Token
 	ended   map[Token]bool
 	before  map[Identifier]Key
+
+	activation map[Identifier]string // the code given last
 }
 
 // page is a browser's login: who answers in it, its cookie, and the PIN chosen.
@@ -37,7 +39,7 @@ var modelPINs = []string{"7294", "5083", "405172"}
 
 func newModel(t *rapid.T) *model {
 	m := &model{bench: newBench(t), people: []Identifier{"anna", "bela"}, pins: map[Identifier]string{},
-		granted: map[Identifier][]otp.Step{}, ended: map[Token]bool{}, before: map[Identifier]Key{}}
+		granted: map[Identifier][]otp.Step{}, ended: map[Token]bool{}, before: map[Identifier]Key{}, activation: map[Identifier]string{}}
 	for _, id := range m.people {
 		m.addKey(m.serial(id))
 		m.addPerson(id, m.serial(id))
@@ -111,6 +113,9 @@ func (m *model) opened(t *rapid.T, p page, asked Question, r Reply, step otp.Ste
 		t.Fatalf("%s got in with step %d of a key that was %s and had used step %d", p.who, step, was.State, was.Used)
 	}
 	m.granted[p.who] = append(m.granted[p.who], step)
+	if m.before[p.who].ChangePIN && asked != AskNewPasscode {
+		t.Fatalf("%s got in without the PIN that was required", p.who)
+	}
 	if asked == AskNewPasscode {
 		m.pins[p.who] = p.chosen
 	}
@@ -154,7 +159,8 @@ func (m *model) next(t *rapid.T) {
 		m.send(t, p, c, PasscodeAnswer{p.who, passcode(t, m.typedPIN(t, m.pins[p.who])+code)}, step)
 	case AskNewPIN:
 		chosen := PIN{rapid.SampledFrom(append(modelPINs, "1234")).Draw(t, "chosen")}
-		m.send(t, p, c, NewPINAnswer{chosen, chosen}, step)
+		typed := rapid.SampledFrom([]string{m.activation[p.who], m.activation[p.who], "", "00000000"}).Draw(t, "activation code")
+		m.send(t, p, c, NewPINAnswer{PIN: chosen, Again: chosen, Activation: Activation{typed}}, step)
 	case AskNewPasscode:
 		m.send(t, p, c, NewPasscodeAnswer{passcode(t, m.typedPIN(t, p.chosen)+code)}, step)
 	case AskNextCode:
@@ -249,13 +255,26 @@ func TestARandomLife(t *testing.T) {
 				m.must(m.ClearPIN(t.Context(), by, m.serial(id)))
 				delete(m.pins, id)
 			},
+			"must choose another PIN": func(t *rapid.T) {
+				if id := known(t); seldom(t) && !m.keyOf(id).PIN.IsZero() {
+					m.must(m.RequirePIN(t.Context(), by, m.serial(id)))
+				}
+			},
+			"is given an activation code": func(t *rapid.T) {
+				if seldom(t) {
+					id := known(t)
+					code, err := m.GiveActivation(t.Context(), by, m.serial(id))
+					m.must(err)
+					m.activation[id] = code
+				}
+			},
 			"": func(t *rapid.T) { m.check(t, admin); admin = "" },
 		})
 		for _, e := range m.events() {
 			seen[e.Kind]++
 		}
 	})
-	for _, k := range []EventKind{LoginAccepted, PINDefined, PINWrong, CodeReused, NextCodeAsked} {
+	for _, k := range []EventKind{LoginAccepted, PINDefined, PINWrong, CodeReused, NextCodeAsked, PINChangeAsked, ActivationWrong} {
 		if seen[k] == 0 {
 			t.Errorf("in no life there was a %s: the test shows little; there were %v", k, seen)
 		}

@@ -18,6 +18,8 @@ type move struct {
 //	     │                               ▲                      (AskNewPasscode and AskNextCode fall
 //	     ├──PASSCODE──► Done             └─no PIN yet─┐          back to AskPasscode when the key is
 //	     └──drifted, or after failures──► AskNextCode ┴► Done    no longer what it was)
+//
+// Where another PIN is required, what would lead to Done leads to AskNewPIN.
 func (c Challenge) next(s scene, a Answer, h *hashed) move {
 	s.keys = slices.Clone(s.keys)
 	m := move{challenge: c, scene: s}
@@ -137,6 +139,8 @@ func (m move) passcodeJudged(h hashed) move {
 		return m.grant(LoginAccepted)
 	case NextCodeWanted:
 		return m.ask(AskNextCode, NextCodeAsked)
+	case NewPINWanted:
+		return m.ask(AskNewPIN, PINChangeAsked)
 	case CodeUsed:
 		return m.reused()
 	default: // opens said so before
@@ -145,7 +149,8 @@ func (m move) passcodeJudged(h hashed) move {
 }
 
 // newPIN takes the PIN being defined; the policy's refusals leave everything as
-// it was.
+// it was. A first PIN needs the activation code, where the key has one; another
+// one was preceded by the old.
 func (m move) newPIN(a NewPINAnswer) move {
 	k := m.scene.key(m.challenge.Trial.Serial)
 	if !m.definable(k) {
@@ -153,12 +158,31 @@ func (m move) newPIN(a NewPINAnswer) move {
 	}
 	code := k.Generator.Code(m.challenge.Trial.Step)
 	if p := m.scene.policy.problem(a.PIN, a.Again, k.Serial, code); p != 0 {
-		m.event(PINRefused, k.Serial)
-		m.challenge.Last.Outcome, m.challenge.Last.Problem = PINDenied, p
-		return m
+		return m.denyPIN(PINRefused, p)
 	}
-	m.work = work{make: true, pin: a.PIN}
+	if !m.challenge.Change() {
+		judged, p := k.activate(m.scene.activation, m.scene.policy)
+		*k = judged
+		switch {
+		case k.State == Locked:
+			m.event(KeyLocked, k.Serial)
+			return m.fallBackFor(ActivationWrong)
+		case p == PINActivationWrong:
+			return m.denyPIN(ActivationWrong, p)
+		case p != 0:
+			return m.denyPIN(PINRefused, p)
+		}
+	}
+	m.work = work{make: true, pin: a.PIN, judge: m.challenge.Judged}
+	m.challenge.Activation = k.Activation
 	m.challenge.Last.Judging = true
+	return m
+}
+
+// denyPIN says what is wrong with what was typed for a new PIN.
+func (m move) denyPIN(kind EventKind, p PINProblem) move {
+	m.event(kind, m.challenge.Trial.Serial)
+	m.challenge.Last.Judging, m.challenge.Last.Outcome, m.challenge.Last.Problem = false, PINDenied, p
 	return m
 }
 
@@ -166,8 +190,11 @@ func (m move) newPINHashed(h hashed) move {
 	if h.busy {
 		return m.deny(LoginBusy, m.challenge.Trial)
 	}
-	if !m.definable(m.scene.key(m.challenge.Trial.Serial)) {
+	if !m.provable(m.scene.key(m.challenge.Trial.Serial)) {
 		return m.fallBack()
+	}
+	if h.right {
+		return m.denyPIN(PINRefused, PINUnchanged)
 	}
 	m.challenge.NewPIN = h.made
 	return m.ask(AskNewPasscode, PINStaged)
@@ -181,7 +208,7 @@ func (m move) newPasscode(a NewPasscodeAnswer) move {
 		return m.slowed()
 	}
 	k := s.key(m.challenge.Trial.Serial)
-	if !m.definable(k) {
+	if !m.provable(k) {
 		return m.fallBack()
 	}
 	pin, code, _ := a.Passcode.split(k.Generator.Digits)
@@ -212,7 +239,7 @@ func (m move) newPasscodeJudged(h hashed) move {
 	t := m.challenge.Trial
 	m.challenge.Trial.Used = false
 	switch {
-	case !m.definable(k):
+	case !m.provable(k):
 		return m.fallBack()
 	case h.busy:
 		return m.deny(LoginBusy, t)
@@ -222,7 +249,7 @@ func (m move) newPasscodeJudged(h hashed) move {
 		return m.reused()
 	}
 	*k = k.DefinePIN(m.challenge.NewPIN, t, m.scene.now)
-	m.challenge.NewPIN = ""
+	m.challenge.NewPIN, m.challenge.Activation = "", ""
 	return m.grant(PINDefined)
 }
 
@@ -261,6 +288,9 @@ func (m move) twoCodes(k *Key) move {
 		return m.wrongPIN(k)
 	case k.PIN.IsZero():
 		return m.ask(AskNewPIN, PINAsked)
+	case k.ChangePIN:
+		*k = k.Synchronised(m.challenge.Trial)
+		return m.ask(AskNewPIN, PINChangeAsked)
 	}
 	*k = k.Confirm(m.challenge.Trial, s.now)
 	return m.grant(LoginAccepted)
@@ -275,10 +305,21 @@ func (m move) wrongPIN(k *Key) move {
 	return m.deny(PINWrong, m.challenge.Trial)
 }
 
-// definable reports that the key still waits for its first PIN: another browser
-// may have defined one meanwhile, or somebody may have locked the key.
+// definable reports that the key still waits for its first PIN, or still has the
+// one that this login has shown right and will replace: another browser may have
+// defined one meanwhile, or somebody may have locked the key.
 func (m move) definable(k *Key) bool {
-	return k.State == PINToDefine && m.scene.opens(*k, m.challenge.Trial)
+	state := PINToDefine
+	if m.challenge.Change() {
+		state = Active
+	}
+	return k.State == state && k.PIN == m.challenge.Judged && m.scene.opens(*k, m.challenge.Trial)
+}
+
+// provable reports that the PIN chosen may be put into service: nobody has given
+// the key another activation code since.
+func (m move) provable(k *Key) bool {
+	return m.definable(k) && k.Activation == m.challenge.Activation
 }
 
 // blind refuses an answer in which no code was seen.
@@ -293,9 +334,12 @@ func (m move) blind() move {
 
 // fallBack sends a login back to its beginning because the key is no longer
 // what it was when the question was asked.
-func (m move) fallBack() move {
-	m.challenge.Question, m.challenge.NewPIN = AskPasscode, ""
-	return m.deny(KeyUnusable, m.challenge.Trial)
+func (m move) fallBack() move { return m.fallBackFor(KeyUnusable) }
+
+func (m move) fallBackFor(kind EventKind) move {
+	m.challenge.Question = AskPasscode
+	m.challenge.NewPIN, m.challenge.Activation = "", ""
+	return m.deny(kind, m.challenge.Trial)
 }
 
 func (m move) deny(kind EventKind, t Trial) move {

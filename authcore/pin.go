@@ -20,9 +20,13 @@ const (
 	PINFromSerial                       // "from-serial": stands in the key's number
 	PINFromCode                         // "from-code": stands in the code just typed, or holds it
 	PINMismatch                         // "mismatch": the two entries differ
+
+	PINActivationMissing // "activation-missing": the key has an activation code, and none was typed
+	PINActivationWrong   // "activation-wrong": not the key's
+	PINUnchanged         // "unchanged": the PIN to be replaced
 )
 
-var pinProblemNames = words[PINProblem]{what: "PIN problem", names: []string{"", "too-short", "too-long", "repeats", "sequence", "date", "common", "from-serial", "from-code", "mismatch"}}
+var pinProblemNames = words[PINProblem]{what: "PIN problem", names: []string{"", "too-short", "too-long", "repeats", "sequence", "date", "common", "from-serial", "from-code", "mismatch", "activation-missing", "activation-wrong", "unchanged"}}
 
 // String gives the problem's word.
 func (p PINProblem) String() string { return pinProblemNames.name(p) }
@@ -33,8 +37,8 @@ func (p PINProblem) MarshalText() ([]byte, error) { return pinProblemNames.marsh
 // UnmarshalText reads a problem's word; anything else is an error.
 func (p *PINProblem) UnmarshalText(b []byte) error { return pinProblemNames.unmarshal(p, b) }
 
-// problem returns the first reason to refuse a new PIN for a key that has just
-// shown that code, or 0. Four digits leave 10,000 choices of which people take a
+// problem returns the first reason to refuse a new PIN by itself, for a key that
+// has just shown that code, or 0. Four digits leave 10,000 choices of which people take a
 // few dozen: what they take matters more than how long it is.
 func (p Policy) problem(pin, again PIN, serial Serial, code string) PINProblem {
 	d := pin.digits

@@ -110,7 +110,7 @@ func TestPINRefusedOnThePage(t *testing.T) {
 			t.Errorf("the PIN for %v is refused as %v", why, r.Problem)
 		}
 	}
-	r = b.want(b.answer(r.Challenge, NewPINAnswer{PIN{"7294"}, PIN{"7924"}}), PINDenied, AskNewPIN)
+	r = b.want(b.answer(r.Challenge, NewPINAnswer{PIN: PIN{"7294"}, Again: PIN{"7924"}}), PINDenied, AskNewPIN)
 	if r.Problem != PINMismatch {
 		t.Errorf("two entries that differ are refused as %v", r.Problem)
 	}

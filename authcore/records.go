@@ -69,20 +69,25 @@ func auditName(e Event, n int) string {
 // the other; the tags are the format.
 type (
 	keyRecord struct {
-		Serial     Serial        `json:"serial"`
-		Holder     Identifier    `json:"holder,omitempty"`
-		State      State         `json:"state"`
-		Generator  otp.Generator `json:"generator"`
-		PIN        PINHash       `json:"pin,omitempty"`
-		Used       otp.Step      `json:"used"`
-		Drift      otp.Step      `json:"drift,omitempty"`
-		WrongPIN   int           `json:"wrongPIN,omitempty"`
-		Emergency  emergency     `json:"emergency,omitzero"`
-		Expires    time.Time     `json:"expires,omitzero"`
-		Imported   time.Time     `json:"imported,omitzero"`
-		Assigned   time.Time     `json:"assigned,omitzero"`
-		HandedOver time.Time     `json:"handedOver,omitzero"`
-		LastUsed   time.Time     `json:"lastUsed,omitzero"`
+		Serial     Serial         `json:"serial"`
+		Holder     Identifier     `json:"holder,omitempty"`
+		State      State          `json:"state"`
+		Generator  otp.Generator  `json:"generator"`
+		PIN        PINHash        `json:"pin,omitempty"`
+		Used       otp.Step       `json:"used"`
+		Drift      otp.Step       `json:"drift,omitempty"`
+		WrongPIN   int            `json:"wrongPIN,omitempty"`
+		Activation activationMark `json:"activation,omitempty"`
+		ChangePIN  bool           `json:"changePIN,omitempty"`
+		Emergency  emergency      `json:"emergency,omitzero"`
+		ReplacedBy Serial         `json:"replacedBy,omitempty"`
+		Replaces   Serial         `json:"replaces,omitempty"`
+		Ends       time.Time      `json:"ends,omitzero"`
+		Expires    time.Time      `json:"expires,omitzero"`
+		Imported   time.Time      `json:"imported,omitzero"`
+		Assigned   time.Time      `json:"assigned,omitzero"`
+		HandedOver time.Time      `json:"handedOver,omitzero"`
+		LastUsed   time.Time      `json:"lastUsed,omitzero"`
 	}
 	accountRecord struct {
 		Identifier    Identifier `json:"identifier"`
@@ -115,18 +120,19 @@ type (
 		Agent   string     `json:"agent,omitempty"`
 	}
 	challengeRecord struct {
-		ID       string     `json:"-"` // the browser keeps it, the record's name is its hash
-		Question Question   `json:"question"`
-		Target   string     `json:"target,omitempty"`
-		Expires  time.Time  `json:"expires"`
-		Salt     string     `json:"salt,omitempty"`
-		Holder   Identifier `json:"holder,omitempty"`
-		Trial    Trial      `json:"trial,omitzero"`
-		NewPIN   PINHash    `json:"newPIN,omitempty"`
-		Judged   PINHash    `json:"judged,omitempty"`
-		Pair     bool       `json:"pair,omitempty"`
-		PINWrong bool       `json:"pinWrong,omitempty"`
-		Last     Taken      `json:"last,omitzero"`
+		ID         string         `json:"-"` // the browser keeps it, the record's name is its hash
+		Question   Question       `json:"question"`
+		Target     string         `json:"target,omitempty"`
+		Expires    time.Time      `json:"expires"`
+		Salt       string         `json:"salt,omitempty"`
+		Holder     Identifier     `json:"holder,omitempty"`
+		Trial      Trial          `json:"trial,omitzero"`
+		NewPIN     PINHash        `json:"newPIN,omitempty"`
+		Activation activationMark `json:"activation,omitempty"`
+		Judged     PINHash        `json:"judged,omitempty"`
+		Pair       bool           `json:"pair,omitempty"`
+		PINWrong   bool           `json:"pinWrong,omitempty"`
+		Last       Taken          `json:"last,omitzero"`
 	}
 	metaRecord struct {
 		Made time.Time `json:"made"`

@@ -30,6 +30,7 @@ var goldenRecords = map[string]any{
 		Serial: "0123456789", Holder: "jdupont", State: ToSynchronise, PIN: "$argon2id$v=19$m=12288,t=3,p=1,keyid=7$c2FsdA$aGFzaA",
 		Generator: otp.Generator{Kind: otp.TOTP, Hash: otp.SHA256, Seed: []byte("not a real seed."), Serial: "0123456789", Digits: 6, Period: time.Minute},
 		Used:      29_000_000, Drift: -2, WrongPIN: 4, Expires: recordTime.AddDate(5, 0, 0), Imported: recordTime, Assigned: recordTime, HandedOver: recordTime, LastUsed: recordTime,
+		Activation: "mark of a code", ChangePIN: true, ReplacedBy: "SECOND-1", Replaces: "FIRST-1", Ends: recordTime,
 		Emergency: emergency{Codes: []string{"12345678"}, Fixed: true, Reason: "left in a train", Until: recordTime, KeyEnds: true},
 	},
 	"session": sessionRecord{
@@ -37,7 +38,7 @@ var goldenRecords = map[string]any{
 		Began: recordTime, Seen: recordTime, Idle: recordTime, End: recordTime, Ended: recordTime, Address: "192.0.2.7", Agent: "Firefox",
 	},
 	"challenge": challengeRecord{
-		Question: AskNewPasscode, Target: "/siecle", Expires: recordTime, Salt: "salt", Holder: "jdupont", NewPIN: "$argon2id$…",
+		Question: AskNewPasscode, Target: "/siecle", Expires: recordTime, Salt: "salt", Holder: "jdupont", NewPIN: "$argon2id$…", Activation: "mark of a code",
 		Judged: "$argon2id$…", Pair: true, PINWrong: true,
 		Trial: Trial{Serial: "0123456789", Step: 29_000_000, Off: -1, Drift: 2, NextCode: true, Used: true, Emergency: true},
 		Last:  Taken{Digest: []byte("digest"), At: recordTime, Judging: true, Outcome: PINDenied, Problem: PINSequence, Reference: "7F3K-Q2M9"},

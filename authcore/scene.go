@@ -7,7 +7,7 @@ import "time"
 type hashed struct {
 	right  bool    // the PIN matched
 	judged PINHash // what it was compared with
-	made   PINHash // or: the hash of the new PIN
+	made   PINHash // or: the hash of the new PIN, unless it matched the old one
 	busy   bool    // or: there was no room to hash at all
 }
 
@@ -15,7 +15,7 @@ type hashed struct {
 // value is none.
 type work struct {
 	judge PINHash // compare with this one
-	make  bool    // or make a new one
+	make  bool    // make a new one, unless it matches that
 	pin   PIN
 }
 
@@ -32,6 +32,8 @@ type scene struct {
 	slow     slow // over this identifier, where the answer came from
 	keys     []Key
 	granted  *Session
+
+	activation []activationMark // what the activation code typed may be kept as
 }
 
 // attempts counts, for an identifier, the answers in a row in which no code of

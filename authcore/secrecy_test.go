@@ -58,10 +58,10 @@ func spellings(secrets ...string) (all []string) {
 // exported holds a value of every exported type, but for those that are nothing
 // but a word or a number.
 var exported = map[string]any{
-	"Account": Account{}, "Actor": Actor{}, "Challenge": Challenge{}, "Config": Config{}, "Difference": Difference{}, "Display": Display{}, "EmergencyOrder": EmergencyOrder{}, "Event": Event{}, "Gate": Gate{},
+	"Activation": Activation{}, "Account": Account{}, "Actor": Actor{}, "Challenge": Challenge{}, "Config": Config{}, "Difference": Difference{}, "Display": Display{}, "EmergencyOrder": EmergencyOrder{}, "Event": Event{}, "Gate": Gate{},
 	"Key": Key{}, "KeyInfo": KeyInfo{}, "NewKey": NewKey{}, "NewPINAnswer": NewPINAnswer{}, "NewPasscodeAnswer": NewPasscodeAnswer{},
 	"NextCodeAnswer": NextCodeAnswer{}, "PIN": PIN{}, "PINHash": PINHash(""), "Passcode": Passcode{}, "PasscodeAnswer": PasscodeAnswer{}, "Policy": Policy{},
-	"Reply": Reply{}, "Requirement": Requirement{}, "Rule": Rule{}, "Secrets": Secrets{}, "Session": Session{}, "Source": Source{},
+	"ReplaceOrder": ReplaceOrder{}, "Reply": Reply{}, "Requirement": Requirement{}, "Rule": Rule{}, "Secrets": Secrets{}, "Session": Session{}, "Source": Source{},
 	"Taken": Taken{}, "Token": Token(""), "Trial": Trial{},
 }
 
@@ -107,12 +107,16 @@ func plant(v reflect.Value) (planted bool) {
 		*p = Passcode{canaryPIN + canaryCode}
 	case *Token:
 		*p = canaryText
+	case *Activation:
+		*p = Activation{canaryCode}
+	case *activationMark:
+		*p = canaryText
 	case *PINHash:
 		*p = canaryText
 	case *otp.Generator:
 		p.Seed = []byte(canaryBytes)
 	case *Challenge:
-		*p = Challenge{ID: canaryText, Salt: canaryText, NewPIN: canaryText, Question: AskNextCode}
+		*p = Challenge{ID: canaryText, Salt: canaryText, NewPIN: canaryText, Judged: canaryText, Activation: canaryText, Question: AskNextCode}
 	default:
 		if v.Kind() != reflect.Struct {
 			return false
@@ -133,7 +137,7 @@ func planted(t *testing.T) (all []any) {
 	for name, zero := range exported {
 		v := reflect.New(reflect.TypeOf(zero))
 		had := plant(v.Elem())
-		if hidden := []string{"PIN", "Passcode", "Token", "PINHash", "Key", "Challenge", "Reply", "NewKey", "PasscodeAnswer", "NewPINAnswer"}; slices.Contains(hidden, name) && !had {
+		if hidden := []string{"Activation", "PIN", "Passcode", "Token", "PINHash", "Key", "Challenge", "Reply", "NewKey", "PasscodeAnswer", "NewPINAnswer"}; slices.Contains(hidden, name) && !had {
 			t.Errorf("nothing was planted in %s: the test shows nothing", name)
 		}
 		e := v.Elem()

@@ -21,6 +21,8 @@ const (
 	otherPIN = "8305"
 
 	emergencyCode = "33334444"
+
+	activationCode = "48217395"
 )
 
 var tableNow = time.Date(2026, 9, 1, 7, 58, 20, 0, time.UTC)
@@ -35,6 +37,9 @@ func tableKey() Key {
 // fakeHash stands for argon2id, which the pure step never sees.
 func fakeHash(pin string) PINHash { return PINHash("hash of " + pin) }
 
+// fakeMark stands for the derivation of an activation code.
+func fakeMark(code string) activationMark { return activationMark("mark of " + code) }
+
 type situation struct {
 	name string
 	set  func(*scene)
@@ -44,12 +49,22 @@ type situation struct {
 var situations = []situation{
 	{"PIN to define", func(s *scene) { s.keys[0].State, s.keys[0].PIN = PINToDefine, "" }},
 	{"PIN to define, after 3 failures", func(s *scene) { s.keys[0].State, s.keys[0].PIN, s.attempts.Blind = PINToDefine, "", 3 }},
+	{"PIN to define, with an activation code", func(s *scene) {
+		s.keys[0].State, s.keys[0].PIN, s.keys[0].Activation = PINToDefine, "", fakeMark(activationCode)
+	}},
+	{"PIN to define, after 4 wrong activation codes", func(s *scene) {
+		s.keys[0].State, s.keys[0].PIN, s.keys[0].Activation, s.keys[0].WrongPIN = PINToDefine, "", fakeMark(activationCode), 4
+	}},
 	{"active", func(s *scene) {}},
+	{"active, another PIN required", func(s *scene) { s.keys[0].ChangePIN = true }},
 	{"active, after 3 failures", func(s *scene) { s.attempts.Blind = 3 }},
 	{"active, after 100 failures", func(s *scene) { s.attempts.Blind = 100 }},
 	{"active, guesses slowed down", func(s *scene) { s.slow = slow{Failures: 5, Until: tableNow.Add(1), Last: tableNow} }},
 	{"active, after 4 wrong PINs", func(s *scene) { s.keys[0].WrongPIN = 4 }},
 	{"to synchronise", func(s *scene) { s.keys[0].State = ToSynchronise }},
+	{"to synchronise, another PIN required", func(s *scene) { s.keys[0].State, s.keys[0].ChangePIN = ToSynchronise, true }},
+	{"replaced, both open", func(s *scene) { s.keys[0].ReplacedBy, s.keys[0].Ends = "NEW-1", tableNow.Add(time.Second) }},
+	{"replaced, overlap over", func(s *scene) { s.keys[0].ReplacedBy, s.keys[0].Ends = "NEW-1", tableNow }},
 	{"locked", func(s *scene) { s.keys[0].State = Locked }},
 	{"lost", func(s *scene) { s.keys[0].State = Lost }},
 	{"lost, with emergency codes", func(s *scene) {
@@ -95,9 +110,16 @@ var entries = []entry{
 	{"PIN + emergency code", AskPasscode, func(func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(goodPIN + emergencyCode)} }},
 	{"wrong PIN + emergency code", AskPasscode, func(func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(otherPIN + emergencyCode)} }},
 	{"no code of the key", AskPasscode, func(code func(otp.Step) string) Answer { return PasscodeAnswer{"jdupont", typed(goodPIN + code(500))} }},
-	{"a good PIN twice", AskNewPIN, func(func(otp.Step) string) Answer { return NewPINAnswer{PIN{goodPIN}, PIN{goodPIN}} }},
-	{"two different PINs", AskNewPIN, func(func(otp.Step) string) Answer { return NewPINAnswer{PIN{goodPIN}, PIN{otherPIN}} }},
-	{"a weak PIN", AskNewPIN, func(func(otp.Step) string) Answer { return NewPINAnswer{PIN{"1234"}, PIN{"1234"}} }},
+	{"a good PIN twice", AskNewPIN, func(func(otp.Step) string) Answer { return NewPINAnswer{PIN: PIN{goodPIN}, Again: PIN{goodPIN}} }},
+	{"another PIN twice", AskNewPIN, func(func(otp.Step) string) Answer { return NewPINAnswer{PIN: PIN{otherPIN}, Again: PIN{otherPIN}} }},
+	{"a good PIN twice, the activation code", AskNewPIN, func(func(otp.Step) string) Answer {
+		return NewPINAnswer{PIN: PIN{goodPIN}, Again: PIN{goodPIN}, Activation: Activation{activationCode}}
+	}},
+	{"a good PIN twice, a wrong activation code", AskNewPIN, func(func(otp.Step) string) Answer {
+		return NewPINAnswer{PIN: PIN{goodPIN}, Again: PIN{goodPIN}, Activation: Activation{emergencyCode}}
+	}},
+	{"two different PINs", AskNewPIN, func(func(otp.Step) string) Answer { return NewPINAnswer{PIN: PIN{goodPIN}, Again: PIN{otherPIN}} }},
+	{"a weak PIN", AskNewPIN, func(func(otp.Step) string) Answer { return NewPINAnswer{PIN: PIN{"1234"}, Again: PIN{"1234"}} }},
 	{"new PIN + new code", AskNewPasscode, func(code func(otp.Step) string) Answer { return NewPasscodeAnswer{typed(goodPIN + code(0))} }},
 	{"wrong PIN + new code", AskNewPasscode, func(code func(otp.Step) string) Answer { return NewPasscodeAnswer{typed(otherPIN + code(0))} }},
 	{"new PIN + the same code", AskNewPasscode, func(code func(otp.Step) string) Answer { return NewPasscodeAnswer{typed(goodPIN + code(-2))} }},
@@ -127,11 +149,15 @@ func playEntry(sit situation, e entry) (before scene, m move) {
 	if e.asked == AskNextCode {
 		c.Judged, c.Pair = s.keys[0].PIN, s.attempts.Blind >= 100 || s.attempts.Blind >= 3 && s.keys[0].PIN.IsZero()
 	}
+	inLogin(&c, &s)
 	a := e.answer(code)
+	if a, ok := a.(NewPINAnswer); ok && a.Activation != (Activation{}) {
+		s.activation = []activationMark{fakeMark("an older secret"), fakeMark(a.Activation.digits)}
+	}
 	m = c.next(s, a, nil)
 	if m.work != (work{}) {
 		h := hashed{right: m.work.judge == fakeHash(m.work.pin.digits), judged: m.work.judge}
-		if m.work.make {
+		if m.work.make && !h.right {
 			h.made = fakeHash(m.work.pin.digits)
 		}
 		events := m.events
@@ -139,6 +165,22 @@ func playEntry(sit situation, e entry) (before scene, m move) {
 		m.events = append(events, m.events...)
 	}
 	return s, m
+}
+
+// inLogin gives a login that has come to the definition of a PIN what it came
+// there with: the PIN that is to be replaced, the activation code of its key.
+func inLogin(c *Challenge, s *scene) {
+	k := &s.keys[0]
+	if c.Question == AskNewPIN && k.ChangePIN {
+		c.Judged = k.PIN
+	}
+	if c.Question == AskNewPasscode && k.ChangePIN {
+		k.PIN = fakeHash(otherPIN)
+		c.Judged = k.PIN
+	}
+	if c.Question == AskNewPasscode {
+		c.Activation = k.Activation
+	}
 }
 
 // TestTheTable plays every entry in every situation. What is not the one refusal

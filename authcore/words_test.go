@@ -13,12 +13,13 @@ func TestWords(t *testing.T) {
 	checkWords[State](t, "pin-to-define to-synchronise active locked lost retired")
 	checkWords[Question](t, "passcode new-pin new-passcode next-code done")
 	checkWords[Outcome](t, "asked granted denied reused pin-denied slowed")
-	checkWords[PINProblem](t, "too-short too-long repeats sequence date common from-serial from-code mismatch")
+	checkWords[PINProblem](t, "too-short too-long repeats sequence date common from-serial from-code mismatch activation-missing activation-wrong unchanged")
 	checkWords[RuleKind](t, "everyone person group function establishment")
 	checkWords[EventKind](t, `login-accepted code-unmatched code-too-far code-reused pin-wrong pin-asked pin-refused pin-staged pin-defined
 		next-code-asked next-code-wrong key-locked key-unusable person-unknown person-disabled login-busy session-handed-over session-ended
 		account-added account-changed key-imported key-assigned key-unlocked pin-cleared
-		key-handed-over key-lost key-found key-retired key-resynchronised emergency-given emergency-used key-returned account-removed login-slowed`)
+		key-handed-over key-lost key-found key-retired key-resynchronised emergency-given emergency-used key-returned account-removed login-slowed
+		pin-change-required pin-change-asked activation-given activation-wrong key-replaced`)
 	checkWords[AccountField](t, "given_name surname email groups functions establishment end")
 	checkWords[KeyFate](t, "keep retire return")
 	for v, want := range map[Verdict]string{0: "unknown verdict 0", Refused: "refused", Accepted: "accepted", Accepted + 1: "unknown verdict 7"} {
