@@ -31,6 +31,9 @@ func TestFormsPostWhatTheyPromise(t *testing.T) {
 		found := all(root, "form")
 		kind, _, _ := strings.Cut(s.Name, "-")
 		want, ok := forms[kind]
+		if p, asked := s.Page.(ui.NewPIN); asked && p.Activation {
+			want.fields = slices.Insert(slices.Clone(want.fields), 1, "activation")
+		}
 		if !ok {
 			if len(found) > 0 {
 				t.Errorf("there are %d forms", len(found))
@@ -70,7 +73,7 @@ func TestConstantsAreTheFormsNames(t *testing.T) {
 		{ui.PathLogout, forms["logout"].action},
 		{ui.FieldCSRF, "csrf"}, {ui.FieldTarget, "target"},
 		{ui.FieldIdentifier, "identifier"}, {ui.FieldPasscode, "passcode"}, {ui.FieldPIN, "pin"},
-		{ui.FieldPINAgain, "pin_again"}, {ui.FieldCode, "code"},
+		{ui.FieldPINAgain, "pin_again"}, {ui.FieldCode, "code"}, {ui.FieldActivation, "activation"},
 	} {
 		if c[0] != c[1] {
 			t.Errorf("a constant is %q, the form has %q", c[0], c[1])
@@ -80,7 +83,7 @@ func TestConstantsAreTheFormsNames(t *testing.T) {
 
 // autocomplete is what each field tells the browser about itself.
 var autocomplete = map[string]string{
-	"identifier": "username", "passcode": "one-time-code", "code": "one-time-code", "pin": "off", "pin_again": "off",
+	"identifier": "username", "passcode": "one-time-code", "code": "one-time-code", "pin": "off", "pin_again": "off", "activation": "off",
 }
 
 func TestFieldsAreLabelledAndOpenToPasting(t *testing.T) {
@@ -161,6 +164,9 @@ var errorFields = map[string][]string{
 	"login-passcodeTooLong":             {"passcode"},
 	"pin-pinMissing":                    {"pin", "pin_again"},
 	"pin-pinMismatch":                   {"pin", "pin_again"},
+	"pin-activationMissing":             {"activation"},
+	"pin-activationMalformed":           {"activation"},
+	"pin-activationWrong":               {"activation"},
 }
 
 func marked(s states.State) []string {

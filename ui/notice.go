@@ -54,6 +54,9 @@ const (
 	// NoticeKeyInService: the key has just been put into service.
 	NoticeKeyInService
 
+	// NoticePINChanged: another PIN is in service.
+	NoticePINChanged
+
 	// NoticePINMissing: one of the two PIN fields is empty.
 	NoticePINMissing
 	// NoticePINMismatch: the two PINs differ.
@@ -76,6 +79,14 @@ const (
 	NoticePINFromSerial
 	// NoticePINFromCode: a part of the code just typed.
 	NoticePINFromCode
+	// NoticePINUnchanged: the PIN that is to be replaced.
+	NoticePINUnchanged
+	// NoticeActivationMissing: the key has an activation code, none was typed.
+	NoticeActivationMissing
+	// NoticeActivationMalformed: it cannot be an activation code.
+	NoticeActivationMalformed
+	// NoticeActivationWrong: it is not this key's; said only to who has the key.
+	NoticeActivationWrong
 )
 
 // tone is the kind of box that a notice is shown in.
@@ -98,6 +109,7 @@ var (
 	onIdentifier = []string{FieldIdentifier}
 	onCode       = []string{FieldPasscode, FieldCode}
 	onPIN        = []string{FieldPIN}
+	onActivation = []string{FieldActivation}
 )
 
 var notices = [...]noticeFacts{
@@ -117,6 +129,7 @@ var notices = [...]noticeFacts{
 	NoticeChallengeExpired:            {"challengeExpired", toneInfo, nil},
 	NoticeNextCodeWrong:               {"nextCodeWrong", toneError, onCode},
 	NoticeKeyInService:                {"keyInService", toneSuccess, nil},
+	NoticePINChanged:                  {"pinChanged", toneSuccess, nil},
 	NoticePINMissing:                  {"pinMissing", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINMismatch:                 {"pinMismatch", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINNotDigits:                {"pinNotDigits", toneError, onPIN},
@@ -128,6 +141,10 @@ var notices = [...]noticeFacts{
 	NoticePINCommon:                   {"pinCommon", toneError, onPIN},
 	NoticePINFromSerial:               {"pinFromSerial", toneError, onPIN},
 	NoticePINFromCode:                 {"pinFromCode", toneError, onPIN},
+	NoticePINUnchanged:                {"pinUnchanged", toneError, onPIN},
+	NoticeActivationMissing:           {"activationMissing", toneError, onActivation},
+	NoticeActivationMalformed:         {"activationMalformed", toneError, onActivation},
+	NoticeActivationWrong:             {"activationWrong", toneError, onActivation},
 }
 
 // Notices lists every notice but NoticeNone.

@@ -68,13 +68,18 @@ type Login struct {
 }
 
 // NewPIN is step 2 of a first connection: the PIN, twice. It posts FieldPIN
-// and FieldPINAgain to PathPIN.
+// and FieldPINAgain to PathPIN, and before them FieldActivation where it is
+// asked for.
 type NewPIN struct {
 	// Min and Max are the shortest and the longest PIN accepted, in digits.
 	Min, Max int
 	// SerialTail is the end of the key's number, to recognise the key in one's
 	// hand; may be empty.
 	SerialTail string
+	// Activation asks for the activation code as well.
+	Activation bool
+	// Change: the person has a PIN, and must choose another.
+	Change bool
 	// Until is when the login must be over, in the location in which it is to
 	// be read: people are told of every time limit (WCAG 2.2.1). Zero says
 	// nothing.
@@ -85,6 +90,8 @@ type NewPIN struct {
 // Synchronise is step 3 of a first connection: the PASSCODE made of the new
 // PIN and a new code. It posts FieldPasscode to PathSynchronise.
 type Synchronise struct {
+	// Change: as in NewPIN.
+	Change bool
 	Digits Digits
 	Wait   Wait
 	Until  time.Time // as in NewPIN
@@ -142,11 +149,22 @@ func (p Login) view() view {
 }
 
 func (p NewPIN) view() view {
-	return view{name: "pin", step: 2, notice: p.Notice, fields: []string{FieldPIN, FieldPINAgain}}
+	v := view{name: "pin", step: 2, notice: p.Notice, fields: []string{FieldPIN, FieldPINAgain}}
+	if p.Activation {
+		v.fields = append([]string{FieldActivation}, v.fields...)
+	}
+	if p.Change {
+		v.title = "pin.change.title"
+	}
+	return v
 }
 
 func (p Synchronise) view() view {
-	return view{name: "synchronise", step: 3, notice: p.Notice, fields: []string{FieldPasscode}}
+	v := view{name: "synchronise", step: 3, notice: p.Notice, fields: []string{FieldPasscode}}
+	if p.Change {
+		v.title = "synchronise.change.title"
+	}
+	return v
 }
 
 func (p NextCode) view() view {

@@ -17,6 +17,7 @@ const (
 	FieldPasscode   = "passcode"   // Login, Synchronise
 	FieldPIN        = "pin"        // NewPIN
 	FieldPINAgain   = "pin_again"  // NewPIN
+	FieldActivation = "activation" // NewPIN, where the key has an activation code
 	FieldCode       = "code"       // NextCode
 	FieldCSRF       = "csrf"       // every form
 	FieldTarget     = "target"     // Login

@@ -103,7 +103,7 @@ func TestRenderRefusesWhatIsNoPage(t *testing.T) {
 		"unknown notice":       {page: ui.Login{Notice: 200}},
 		"unknown language":     {frame: ui.Frame{Lang: 7}, page: ui.Logout{}},
 		"kind just too large":  {page: ui.Problem{Kind: ui.ProblemCookiesNeeded + 1}},
-		"notice just too much": {page: ui.Login{Notice: ui.NoticePINFromCode + 1}},
+		"notice just too much": {page: ui.Login{Notice: ui.NoticeActivationWrong + 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var html bytes.Buffer

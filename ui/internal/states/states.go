@@ -93,9 +93,13 @@ func All() []State {
 
 		{"pin", Plain, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until}},
 		{"pin-exact", Full(Plain), ui.NewPIN{Min: 6, Max: 6}},
+		{"pin-activation", Plain, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until, Activation: true}},
+		{"pin-change", Plain, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until, Change: true}},
+		{"pin-pinUnchanged", Refused, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until, Change: true, Notice: ui.NoticePINUnchanged}},
 
 		{"synchronise", Plain, ui.Synchronise{Wait: Wait, Until: until}},
 		{"synchronise-slowed", slowed, ui.Synchronise{Wait: Wait, Until: until, Notice: ui.NoticeSlowed}},
+		{"synchronise-change", Plain, ui.Synchronise{Change: true, Wait: Wait, Until: until}},
 		{"synchronise-no-countdown", Full(Plain), ui.Synchronise{Digits: 8}},
 
 		{"nextCode", Plain, ui.NextCode{Wait: Wait, Until: until}},
@@ -103,6 +107,7 @@ func All() []State {
 
 		{"portal", SignedIn(), ui.Portal{Applications: Applications}},
 		{"portal-keyInService", Full(SignedIn()), ui.Portal{Applications: Applications[:1], Notice: ui.NoticeKeyInService}},
+		{"portal-pinChanged", SignedIn(), ui.Portal{Applications: Applications[:1], Notice: ui.NoticePINChanged}},
 		{"portal-empty", SignedIn(), ui.Portal{}},
 		{"portal-empty-contact", Full(SignedIn()), ui.Portal{}},
 
@@ -117,6 +122,9 @@ func All() []State {
 	}
 	for _, n := range pinErrors {
 		all = append(all, State{"pin-" + n.String(), Refused, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until, Notice: n}})
+	}
+	for _, n := range activationErrors {
+		all = append(all, State{"pin-" + n.String(), Refused, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until, Activation: true, Notice: n}})
 	}
 	for _, n := range synchroniseErrors {
 		all = append(all, State{"synchronise-" + n.String(), Refused, ui.Synchronise{Wait: Wait, Until: until, Notice: n}})
@@ -148,6 +156,7 @@ var (
 		ui.NoticePINRepeated, ui.NoticePINSequence, ui.NoticePINDate, ui.NoticePINCommon,
 		ui.NoticePINFromSerial, ui.NoticePINFromCode,
 	}
+	activationErrors  = []ui.Notice{ui.NoticeActivationMissing, ui.NoticeActivationMalformed, ui.NoticeActivationWrong}
 	synchroniseErrors = []ui.Notice{
 		ui.NoticeRefused, ui.NoticeCodeUsed,
 		ui.NoticePasscodeMissing, ui.NoticePasscodeNotDigits, ui.NoticePasscodeTooShort, ui.NoticePasscodeTooLong,
