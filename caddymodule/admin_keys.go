@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/sesame-gateway/sesame/authcore"
 )
@@ -65,8 +66,8 @@ func (c *adminCall) keyFilter() (func(authcore.KeyInfo) bool, error) {
 	}, nil
 }
 
-// expiring reads within how many days a key must expire to be listed. One that is
-// retired does not expire any more.
+// expiring reads within how many days a key must expire, or end beside the one
+// that replaced it, to be listed. One that is retired does not expire any more.
 func (c *adminCall) expiring() (func(authcore.KeyInfo) bool, error) {
 	text := c.query.Get("expiring")
 	if text == "" {
@@ -78,8 +79,22 @@ func (c *adminCall) expiring() (func(authcore.KeyInfo) bool, error) {
 	}
 	end := now().AddDate(0, 0, days)
 	return func(k authcore.KeyInfo) bool {
-		return !k.Expires.IsZero() && k.Expires.Before(end) && k.State != authcore.Retired
+		last := keyEnd(k)
+		return !last.IsZero() && last.Before(end) && k.State != authcore.Retired
 	}, nil
+}
+
+// keyEnd is when a key opens for the last time, zero where there is no such date.
+func keyEnd(k authcore.KeyInfo) time.Time {
+	if k.Expires.IsZero() || !k.Ends.IsZero() && k.Ends.Before(k.Expires) {
+		return k.Ends
+	}
+	return k.Expires
+}
+
+// keyReplaced reports whether another key has taken a key's place for good.
+func keyReplaced(k authcore.KeyInfo, now time.Time) bool {
+	return !k.Ends.IsZero() && !now.Before(k.Ends)
 }
 
 // keyInStock reports whether a key waits to be assigned.

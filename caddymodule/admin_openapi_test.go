@@ -279,6 +279,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 	types := map[string]any{
 		"NewUser": newUser{}, "UserChange": userChange{}, "User": userView{}, "UserList": userList{}, "Assignment": assignment{},
 		"CodeQuestion": codeQuestion{}, "CodePair": codePair{}, "EmergencyOrder": emergencyOrder{}, "EmergencyCodes": emergencyCodes{},
+		"ActivationCode": activationCode{}, "ReplaceOrder": replaceOrder{}, "Replacement": replacement{},
 		"Key": authcore.KeyInfo{}, "KeyList": keyList{}, "ImportReport": importReport{}, "ImportProblem": importProblem{},
 		"Session": sessionView{}, "SessionList": sessionList{}, "Whois": whois{}, "Event": authcore.Event{}, "EventList": eventList{},
 	}

@@ -351,6 +351,8 @@ func TestAdminWithoutStore(t *testing.T) {
 			body, headers = `{"code":"123456"}`, []string{"Content-Type: application/json"}
 		case strings.HasSuffix(target, "/resync"):
 			body, headers = `{"first":"123456","second":"234567"}`, []string{"Content-Type: application/json"}
+		case strings.HasSuffix(target, "/replace"):
+			body, headers = `{"by":"FT2"}`, []string{"Content-Type: application/json"}
 		case strings.HasSuffix(target, "/emergency"):
 			body, headers = `{"reason":"lost"}`, []string{"Content-Type: application/json"}
 		case route.method == http.MethodPatch:

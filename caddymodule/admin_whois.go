@@ -99,7 +99,7 @@ func (w whois) cause(now time.Time) whoisCause {
 // beside others.
 func keyCause(k authcore.KeyInfo, now time.Time) (cause whoisCause, rank int) {
 	switch {
-	case keyExpired(k, now):
+	case keyOver(k, now):
 		return causeKey, 1
 	case k.State == authcore.Active:
 		return causeNone, 5
@@ -111,6 +111,11 @@ func keyCause(k authcore.KeyInfo, now time.Time) (cause whoisCause, rank int) {
 		return causeLock, 2
 	}
 	return causeKey, 1
+}
+
+// keyOver reports whether a key's time is over, whatever its state.
+func keyOver(k authcore.KeyInfo, now time.Time) bool {
+	return keyExpired(k, now) || keyReplaced(k, now)
 }
 
 func keyExpired(k authcore.KeyInfo, now time.Time) bool {

@@ -121,6 +121,32 @@ var whoisTable = []struct {
 		french:  "jdupont (Jeanne Dupont) : clé 0123456789 périmée depuis le 02/09/2026 à 08:00 : lui en attribuer une autre ; 1 application : notes",
 	},
 	{
+		name: "replaced, both open", account: teacher, cause: causeNone,
+		keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.ReplacedBy, k.Ends = "FT1", whoisNow.Add(time.Hour) })},
+		english: "jdupont (Jeanne Dupont): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures (replaced by key FT1, opens until 2026-09-02 09:00); 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec (remplacée par la clé FT1, encore utilisable jusqu’au 02/09/2026 à 09:00) ; 1 application : notes",
+	},
+	{
+		name: "replaced, though active", account: teacher, cause: causeKey,
+		keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.ReplacedBy, k.Ends, k.ChangePIN = "FT1", whoisNow, true })},
+		english: "jdupont (Jeanne Dupont): key 0123456789 replaced by key FT1, opens nothing since 2026-09-02 08:00: retire it when it comes back; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 remplacée par la clé FT1, hors service depuis le 02/09/2026 à 08:00 : la retirer quand elle revient ; 1 application : notes",
+	},
+	{
+		name: "another PIN required", account: teacher, cause: causeNone,
+		keys:    []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) { k.ChangePIN = true })},
+		english: "jdupont (Jeanne Dupont): key 0123456789 active, PIN defined, last login 2026-09-01 08:02, drift +1, 0 failures, another PIN required at the next login; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789 en service, code PIN défini, dernière connexion : 01/09/2026 à 08:02, dérive +1, aucun échec, nouveau code PIN exigé à la prochaine connexion ; 1 application : notes",
+	},
+	{
+		name: "an activation code", account: teacher, cause: causePIN,
+		keys: []authcore.KeyInfo{inService(func(k *authcore.KeyInfo) {
+			k.State, k.PINDefined, k.LastUsed, k.Activation = authcore.PINToDefine, false, time.Time{}, true
+		})},
+		english: "jdupont (Jeanne Dupont): key 0123456789, PIN never defined: at the first login they type the 6 digits alone, then choose a PIN, with the activation code; 1 application: notes",
+		french:  "jdupont (Jeanne Dupont) : clé 0123456789, code PIN jamais défini : à la première connexion, taper les 6 chiffres seuls, puis choisir le code PIN, avec le code d’activation ; 1 application : notes",
+	},
+	{
 		name: "no key", account: teacher, cause: causeKey,
 		english: "jdupont (Jeanne Dupont): no key: assign one with `sesame key assign SERIAL jdupont`; 1 application: notes",
 		french:  "jdupont (Jeanne Dupont) : aucune clé : lui en attribuer une par « sesame key assign NUMÉRO jdupont » ; 1 application : notes",

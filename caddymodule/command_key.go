@@ -13,7 +13,7 @@ import (
 )
 
 func keyCommands() []*cobra.Command {
-	return append(custodyCommands(),
+	return append(append(custodyCommands(), replaceCommands()...),
 		keyImportCommand(),
 		keyListCommand(),
 		newCommand("show SERIAL", "Shows what may be shown of a key", cobra.ExactArgs(1), func(c *client, args []string) error {
@@ -85,7 +85,7 @@ func (c *client) sayKeys(list keyList) {
 	rows := make([][]string, 0, len(list.Keys))
 	for _, k := range list.Keys {
 		rows = append(rows, []string{
-			string(k.Serial), keyState(k, time.Now()), string(k.Holder), keyType(k), localTime(k.LastUsed), localTime(k.Expires),
+			string(k.Serial), keyState(k, time.Now()), string(k.Holder), keyType(k), localTime(k.LastUsed), localTime(keyEnd(k)),
 		})
 	}
 	c.table([]string{"SERIAL", "STATE", "HOLDER", "TYPE", "LAST USED", "EXPIRES"}, rows)
@@ -101,7 +101,7 @@ func (c *client) sayKey(k authcore.KeyInfo) {
 		{"state", keyState(k, time.Now())},
 		{"holder", string(k.Holder)},
 		{"type", keyType(k)},
-		{"PIN", pin},
+		{"PIN", pin + pinNote(k)},
 		{"wrong PINs", strconv.Itoa(k.WrongPIN)},
 	}
 	if k.Period != "" { // a counter has no clock that could drift
@@ -113,7 +113,21 @@ func (c *client) sayKey(k authcore.KeyInfo) {
 		{"handed over", localTime(k.HandedOver)},
 		{"last used", localTime(k.LastUsed)},
 		{"expires", localTime(k.Expires)},
+		{"replaces", string(k.Replaces)},
+		{"replaced by", string(k.ReplacedBy)},
+		{"opens until", localTime(k.Ends)},
 	}...))
+}
+
+// pinNote is what else there is to say of a key's PIN.
+func pinNote(k authcore.KeyInfo) string {
+	switch {
+	case k.ChangePIN:
+		return ", another is required at the next login"
+	case k.Activation:
+		return ", with an activation code for the next one"
+	}
+	return ""
 }
 
 func (c *client) sayPINCleared(k authcore.KeyInfo) {
@@ -127,10 +141,12 @@ func (c *client) sayPINCleared(k authcore.KeyInfo) {
 	}
 }
 
-// keyState is a key's state for people to read. Past its date it is expired,
-// whatever else it is.
+// keyState is a key's state for people to read. Past its date it is expired, or
+// replaced, whatever else it is.
 func keyState(k authcore.KeyInfo, now time.Time) string {
 	switch {
+	case keyReplaced(k, now):
+		return "replaced"
 	case keyExpired(k, now):
 		return "expired"
 	case keyInStock(k):

@@ -40,6 +40,12 @@ type whoisWords struct {
 	locked       string // serial, wrong PINs, serial
 	lost         string // serial
 	other        string // serial, state
+	replaced     string // serial, the other's serial, date
+
+	// What follows any of those above.
+	withCode  string // a PIN to be defined
+	changePIN string
+	until     string // the other's serial, date
 
 	never       string
 	colon       string
@@ -65,6 +71,10 @@ var whoisEnglish = whoisWords{
 	locked:       "key %s locked after %d wrong PINs: unlock it with `sesame key unlock %s`",
 	lost:         "key %s lost: assign another",
 	other:        "key %s %s",
+	replaced:     "key %s replaced by key %s, opens nothing since %s: retire it when it comes back",
+	withCode:     ", with the activation code",
+	changePIN:    ", another PIN required at the next login",
+	until:        " (replaced by key %s, opens until %s)",
 	never:        "never",
 	colon:        ": ",
 	semicolon:    "; ",
@@ -89,6 +99,10 @@ var whoisFrench = whoisWords{
 	locked:       "clé %s bloquée après %d codes PIN faux : la débloquer par « sesame key unlock %s »",
 	lost:         "clé %s déclarée perdue : lui en attribuer une autre",
 	other:        "clé %s (%s)",
+	replaced:     "clé %s remplacée par la clé %s, hors service depuis le %s : la retirer quand elle revient",
+	withCode:     ", avec le code d’activation",
+	changePIN:    ", nouveau code PIN exigé à la prochaine connexion",
+	until:        " (remplacée par la clé %s, encore utilisable jusqu’au %s)",
 	never:        "jamais",
 	colon:        " : ",
 	semicolon:    " ; ",
@@ -136,9 +150,25 @@ func (t *whoisWords) line(w whois, now time.Time) string {
 	return nameOf(w.User) + t.colon + strings.Join(append(parts, t.applications(w)), t.semicolon)
 }
 
-// key says where one key stands.
+// key says where one key stands, and what else there is to know of it.
 func (t *whoisWords) key(k authcore.KeyInfo, w whois, now time.Time) string {
+	line := t.keyState(k, w, now)
+	if k.State == authcore.PINToDefine && k.Activation && !keyOver(k, now) {
+		line += t.withCode
+	}
+	if k.ChangePIN && !keyOver(k, now) {
+		line += t.changePIN
+	}
+	if k.ReplacedBy != "" && !keyOver(k, now) {
+		line += fmt.Sprintf(t.until, k.ReplacedBy, t.time(k.Ends))
+	}
+	return line
+}
+
+func (t *whoisWords) keyState(k authcore.KeyInfo, w whois, now time.Time) string {
 	switch {
+	case keyReplaced(k, now):
+		return fmt.Sprintf(t.replaced, k.Serial, k.ReplacedBy, t.time(k.Ends))
 	case keyExpired(k, now):
 		return fmt.Sprintf(t.expired, k.Serial, t.time(k.Expires))
 	case k.State == authcore.Locked:

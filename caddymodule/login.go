@@ -240,6 +240,8 @@ func (x *exchange) granted(s step, v view, reply authcore.Reply) error {
 	switch {
 	case target != "":
 		return x.redirect(target)
+	case s.question == authcore.AskNewPasscode && reply.Challenge.Change():
+		return x.redirect(x.site.origin.String() + ui.PathPortal + "?" + paramNews + "=" + newsPINChanged)
 	case s.question == authcore.AskNewPasscode:
 		return x.redirect(x.site.origin.String() + ui.PathPortal + "?" + paramNews + "=" + newsInService)
 	}
@@ -273,6 +275,10 @@ var pinNotices = map[authcore.PINProblem]ui.Notice{
 	authcore.PINFromSerial: ui.NoticePINFromSerial,
 	authcore.PINFromCode:   ui.NoticePINFromCode,
 	authcore.PINMismatch:   ui.NoticePINMismatch,
+
+	authcore.PINActivationMissing: ui.NoticeActivationMissing,
+	authcore.PINActivationWrong:   ui.NoticeActivationWrong,
+	authcore.PINUnchanged:         ui.NoticePINUnchanged,
 }
 
 func readLogin(f form) (authcore.Answer, ui.Notice) {
@@ -299,7 +305,11 @@ func readNewPIN(f form) (authcore.Answer, ui.Notice) {
 	case err != nil:
 		return nil, ui.NoticePINNotDigits
 	}
-	return authcore.NewPINAnswer{PIN: pin, Again: again}, ui.NoticeNone
+	activation, err := authcore.ParseActivation(f[ui.FieldActivation])
+	if err != nil {
+		return nil, ui.NoticeActivationMalformed
+	}
+	return authcore.NewPINAnswer{PIN: pin, Again: again, Activation: activation}, ui.NoticeNone
 }
 
 func readNewPasscode(f form) (authcore.Answer, ui.Notice) {
@@ -344,12 +354,12 @@ func drawLogin(_ *exchange, v view) (ui.Page, error) {
 func drawNewPIN(x *exchange, v view) (ui.Page, error) {
 	d, err := x.gate.Display(x.r.Context(), v.challenge)
 	pol := x.gate.Policy()
-	return ui.NewPIN{Min: pol.PINMin, Max: pol.PINMax, SerialTail: d.Serial.Tail(), Until: v.challenge.Expires, Notice: v.notice}, err
+	return ui.NewPIN{Min: pol.PINMin, Max: pol.PINMax, SerialTail: d.Serial.Tail(), Activation: d.Activation, Change: v.challenge.Change(), Until: v.challenge.Expires, Notice: v.notice}, err
 }
 
 func drawSynchronise(x *exchange, v view) (ui.Page, error) {
 	d, err := x.gate.Display(x.r.Context(), v.challenge)
-	return ui.Synchronise{Digits: ui.Digits(d.Digits), Wait: ui.Wait{Remaining: d.Remaining, Period: d.Period}, Until: v.challenge.Expires, Notice: v.notice}, err
+	return ui.Synchronise{Change: v.challenge.Change(), Digits: ui.Digits(d.Digits), Wait: ui.Wait{Remaining: d.Remaining, Period: d.Period}, Until: v.challenge.Expires, Notice: v.notice}, err
 }
 
 func drawNextCode(x *exchange, v view) (ui.Page, error) {

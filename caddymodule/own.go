@@ -151,18 +151,23 @@ func (x *exchange) showPortal() error {
 			p.Applications = append(p.Applications, ui.Application{Name: t.name, Description: t.description, URL: t.origin.String() + "/"})
 		}
 	}
-	if x.query(paramNews) == newsInService {
+	switch x.query(paramNews) {
+	case newsInService:
 		p.Notice = ui.NoticeKeyInService
+	case newsPINChanged:
+		p.Notice = ui.NoticePINChanged
 	}
 	f := x.frame()
 	f.SwitchHref = x.switchHref(ui.PathPortal)
 	return x.page(http.StatusOK, f, p)
 }
 
-// The portal is told in its address that a key has just been put into service.
+// The portal is told in its address that a key has just been put into service, or
+// that its PIN is another now.
 const (
-	paramNews     = "news"
-	newsInService = "in-service"
+	paramNews      = "news"
+	newsInService  = "in-service"
+	newsPINChanged = "pin-changed"
 )
 
 // showAssistance says whom to call; a session is not needed.
