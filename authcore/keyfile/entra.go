@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sesame-gateway/sesame/authcore/internal/textfile"
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
@@ -54,8 +55,8 @@ func entraNames(fields []string) map[string]int {
 // The keys are time-based. Microsoft prescribes Base32 for the seeds, and some
 // suppliers write hexadecimal digits instead: a seed that can be read as both
 // is refused until the options name the encoding.
-func entraParser(c columns, heading string, o Options) (lineParser, error) {
-	fields, err := c.split(heading)
+func entraParser(c textfile.Separator, heading string, o Options) (lineParser, error) {
+	fields, err := c.Split(heading)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func entraParser(c columns, heading string, o Options) (lineParser, error) {
 			return Record{}, errNoKey
 		}
 		rec := Record{Format: Entra}
-		fields, err := c.split(line)
+		fields, err := c.Split(line)
 		if err != nil {
 			return rec, err
 		}

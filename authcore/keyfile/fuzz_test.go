@@ -73,29 +73,4 @@ func FuzzOATH(f *testing.F) {
 	})
 }
 
-// What split reads from fields in quotes is what was written.
-func FuzzSplit(f *testing.F) {
-	f.Add(`a,"b ""c"" d",,e`, byte(','))
-	f.Add(`"a";b;"`, byte(';'))
-	f.Add("a\t\"b\"\t", byte('\t'))
-	f.Fuzz(func(t *testing.T, line string, separator byte) {
-		if !strings.ContainsRune(",;\t", rune(separator)) || strings.ContainsAny(line, "\r\n") {
-			return
-		}
-		c := columns{separator: separator}
-		fields, err := c.split(line)
-		if err != nil {
-			return
-		}
-		written := make([]string, len(fields))
-		for i, field := range fields {
-			written[i] = `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
-		}
-		again, err := c.split(strings.Join(written, string(separator)))
-		if err != nil || strings.Join(again, "\x00") != strings.Join(fields, "\x00") {
-			t.Errorf("%q is read as %q, which is read as %q (error %v)", line, fields, again, err)
-		}
-	})
-}
-
 func base64Text[T ~[16]byte](b T) string { return base64.StdEncoding.EncodeToString(b[:]) }

@@ -44,6 +44,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sesame-gateway/sesame/authcore/internal/textfile"
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
@@ -171,7 +172,7 @@ func read(r io.Reader, o Options, maxBytes int64, k *sink) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	in, err := decode(r, maxBytes)
+	in, err := textfile.Open(r, maxBytes, ErrTooLarge)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/sesame-gateway/sesame/authcore/internal/textfile"
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
@@ -209,11 +210,11 @@ func TestAFileTellsItsSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := size(f); got != want {
+		if got := textfile.Size(f); got != want {
 			t.Errorf("%s: got %d bytes, want %d", name, got, want)
 		}
 	}
-	if got := size(failing{}); got != 0 {
+	if got := textfile.Size(failing{}); got != 0 {
 		t.Errorf("a reader that tells no size: got %d", got)
 	}
 }

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
-	"golang.org/x/text/encoding/charmap"
+	"github.com/sesame-gateway/sesame/authcore/internal/textfile"
 )
 
 // maxLine bounds a line, in bytes. The longest that a format of ours needs, a
@@ -25,10 +23,11 @@ var errNoKey = errors.New("keyfile: the line holds no key")
 // readLines reads the formats that have a key a line. Empty lines and those
 // that begin with # hold none.
 func readLines(in *bufio.Reader, o Options, k *sink) error {
-	src, head := lines{in: in}, heading{}
+	src, head := textfile.Lines{In: in, Max: maxLine}, heading{}
 	var parse lineParser
 	for {
-		line, err := src.next()
+		line, err := src.Next()
+		line = strings.TrimSpace(line)
 		switch {
 		case err == io.EOF:
 			return nil
@@ -41,10 +40,10 @@ func readLines(in *bufio.Reader, o Options, k *sink) error {
 			continue
 		case parse == nil:
 			if parse, err = head.parser(line, o); err != nil {
-				return fmt.Errorf("line %d: %w", src.number, err)
+				return fmt.Errorf("line %d: %w", src.Number, err)
 			}
 		}
-		if err := k.line(parse, line, src.number); err != nil {
+		if err := k.line(parse, line, src.Number); err != nil {
 			return err
 		}
 	}
@@ -79,7 +78,7 @@ func (h *heading) comment(line string) {
 // parser chooses the parser of a text file by the options, or else by the first
 // line that may hold a key.
 func (h *heading) parser(line string, o Options) (lineParser, error) {
-	c := columns{separator: separatorOf(line)}
+	c := textfile.SeparatorOf(line)
 	f := o.Format
 	if f == Auto {
 		f = recognise(c, line)
@@ -101,11 +100,11 @@ func (h *heading) parser(line string, o Options) (lineParser, error) {
 
 // recognise tells the format of a text file from the first line that may hold a
 // key: Auto if it cannot be told.
-func recognise(c columns, line string) Format {
+func recognise(c textfile.Separator, line string) Format {
 	if isOTPAuth(line) {
 		return OTPAuth
 	}
-	fields, err := c.split(line)
+	fields, err := c.Split(line)
 	if err != nil {
 		return OATH // which says what is wrong with the line
 	}
@@ -123,63 +122,18 @@ func recognise(c columns, line string) Format {
 	return OATH
 }
 
-// lines gives the lines of a text, numbered from 1, without the white space
-// around them. A line ends with LF, CR LF or CR.
-type lines struct {
-	in     *bufio.Reader
-	number int
-	afterR bool // the line before ended with CR: an LF belongs to it
+// at gives field i, counted from 0, or "" if the line has fewer.
+func at(fields []string, i int) string {
+	if i < len(fields) {
+		return fields[i]
+	}
+	return ""
 }
 
-// next gives the next line, io.EOF behind the last. A line that is too long or
-// no text is an error: the file is not what it was taken for.
-func (l *lines) next() (string, error) {
-	var buf []byte
-	some := false
-	for {
-		c, err := l.in.ReadByte()
-		if err == io.EOF && some {
-			break
-		}
-		if err != nil {
-			return "", err
-		}
-		skip := c == '\n' && l.afterR && !some
-		if l.afterR = c == '\r'; skip {
-			continue
-		}
-		some = true
-		if c == '\n' || c == '\r' {
-			break
-		}
-		if len(buf) == maxLine {
-			return "", fmt.Errorf("line %d: the line is longer than %d bytes: no key needs that much", l.number+1, maxLine)
-		}
-		buf = append(buf, c)
+// quote shows a field in a sentence if it is too short to be a seed.
+func quote(field string) string {
+	if len(field) > 12 {
+		return fmt.Sprintf("of %d characters", len(field))
 	}
-	l.number++
-	return l.text(buf)
-}
-
-// text gives a line as UTF-8. What is not UTF-8 comes from a spreadsheet under
-// a French or other western Windows, and is read as Windows-1252: it can only
-// stand in a comment or a name, as seeds and serial numbers are ASCII.
-func (l *lines) text(buf []byte) (string, error) {
-	line := string(buf)
-	if !utf8.Valid(buf) {
-		line = windows1252(buf)
-	}
-	line = strings.TrimSpace(line)
-	if strings.ContainsFunc(line, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
-		return "", fmt.Errorf("line %d: the line has a control character in it: this is not a text file, or it is damaged", l.number)
-	}
-	return line, nil
-}
-
-func windows1252(buf []byte) string {
-	var b strings.Builder
-	for _, c := range buf {
-		b.WriteRune(charmap.Windows1252.DecodeByte(c))
-	}
-	return b.String()
+	return fmt.Sprintf("%q", field)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sesame-gateway/sesame/authcore/internal/textfile"
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
@@ -22,10 +23,10 @@ import (
 //
 // In privacyIDEA's second version, which a comment announces, the user, the
 // resolver and the realm stand before the serial.
-func oathParser(c columns, holders bool, o Options) lineParser {
+func oathParser(c textfile.Separator, holders bool, o Options) lineParser {
 	return func(line string) (Record, error) {
 		rec := Record{Format: OATH}
-		fields, err := c.split(line)
+		fields, err := c.Split(line)
 		if err != nil {
 			return rec, err
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sesame-gateway/sesame/authcore/internal/textfile"
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
@@ -92,7 +93,7 @@ func TestPSKCKeysOfFigures(t *testing.T) {
 		6: {"12345678901234567890123456789012", "1122334455667788990011223344556677889900"},
 		7: {"651e63cd57008476af1ff6422cd02e41", "bdaab8d648e850d25a3289364f7d7eaaf53ce581"},
 	} {
-		x := newXMLFile(must(decode(strings.NewReader(figure(t, n)), MaxBytes)))
+		x := newXMLFile(must(textfile.Open(strings.NewReader(figure(t, n)), MaxBytes, ErrTooLarge)))
 		must(x.root())
 		c := pskcCrypt{o: Options{Password: password("qwerty"), PreSharedKey: preShared()}, key: must(x.child()), mac: must(x.child())}
 		if err := c.unlock(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sesame-gateway/sesame/authcore/internal/textfile"
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
@@ -105,7 +106,7 @@ func TestSDTIDOfSeveralKeys(t *testing.T) {
 
 // The keys of one computation that agrees with stoken's result.
 func TestSDTIDTrace(t *testing.T) {
-	x := newXMLFile(must(decode(strings.NewReader(testdata(t, "b1.sdtid")), MaxBytes)))
+	x := newXMLFile(must(textfile.Open(strings.NewReader(testdata(t, "b1.sdtid")), MaxBytes, ErrTooLarge)))
 	if _, err := x.root(); err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +226,7 @@ func TestSDTIDShape(t *testing.T) {
 func signed(t testing.TB, changes ...string) string {
 	t.Helper()
 	file := strings.NewReplacer(changes...).Replace(testdata(t, "b1.sdtid"))
-	x := newXMLFile(must(decode(strings.NewReader(file), MaxBytes)))
+	x := newXMLFile(must(textfile.Open(strings.NewReader(file), MaxBytes, ErrTooLarge)))
 	must(x.root())
 	header, token := must(x.child()), must(x.child())
 	keys := must(newSDTIDKeys(header, header.value("Origin")))

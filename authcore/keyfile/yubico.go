@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sesame-gateway/sesame/authcore/internal/textfile"
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
@@ -37,10 +38,10 @@ func isYubicoLog(fields []string) bool {
 // yubicoLogParser reads the traditional format. A line of it gives an
 // event-based key if it says OATH-HOTP; its serial number is the public
 // identity, which the key types before the code.
-func yubicoLogParser(c columns, o Options) lineParser {
+func yubicoLogParser(c textfile.Separator, o Options) lineParser {
 	return func(line string) (Record, error) {
 		rec := Record{Format: YubicoLog}
-		fields, err := c.split(line)
+		fields, err := c.Split(line)
 		if err != nil {
 			return rec, err
 		}
@@ -88,10 +89,10 @@ func isYubico(fields []string) bool {
 // yubicoParser reads the Yubico format. The private identity of an event-based
 // key is 0 in it, and of no other function; how long its codes are is not in
 // the file: 6 digits unless the options say otherwise.
-func yubicoParser(c columns, o Options) lineParser {
+func yubicoParser(c textfile.Separator, o Options) lineParser {
 	return func(line string) (Record, error) {
 		rec := Record{Format: Yubico}
-		fields, err := c.split(line)
+		fields, err := c.Split(line)
 		if err != nil {
 			return rec, err
 		}

@@ -1,4 +1,8 @@
-package keyfile
+// Package textfile reads the text files that offices and suppliers send: in the
+// encodings, with the line ends, the separators and the quotes that spreadsheets
+// write, bounded in size and in the length of a line. It knows nothing of what a
+// file is about.
+package textfile
 
 import (
 	"bufio"
@@ -10,15 +14,16 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// decode gives the text of a file as UTF-8, without a byte order mark. It reads
+// Open gives the text of a file as UTF-8, without a byte order mark. It reads
 // UTF-16 as spreadsheets export it, with a mark or, from the zero bytes beside
-// the first two characters, without. A file of more than maxBytes is
-// refused: at once where the reader tells its size, else when they are read.
-func decode(r io.Reader, maxBytes int64) (*bufio.Reader, error) {
-	if size(r) > maxBytes {
-		return nil, ErrTooLarge
+// the first two characters, without. Other bytes come as they are (see [Lines]).
+// A file of more than maxBytes is refused with tooLarge: at once where the reader
+// tells its size, else when they are read.
+func Open(r io.Reader, maxBytes int64, tooLarge error) (*bufio.Reader, error) {
+	if Size(r) > maxBytes {
+		return nil, tooLarge
 	}
-	in := bufio.NewReader(&bounded{r: r, left: maxBytes})
+	in := bufio.NewReader(&bounded{r: r, left: maxBytes, tooLarge: tooLarge})
 	head, err := in.Peek(4)
 	if err != nil && err != io.EOF {
 		return nil, err
@@ -53,8 +58,8 @@ func utf16(head []byte) encoding.Encoding {
 	return nil
 }
 
-// size gives the size of what r reads, in bytes, or 0 if r does not tell.
-func size(r io.Reader) int64 {
+// Size gives the size of what r reads, in bytes, or 0 if r does not tell.
+func Size(r io.Reader) int64 {
 	switch s := r.(type) {
 	case interface{ Len() int }:
 		return int64(s.Len())
@@ -66,16 +71,17 @@ func size(r io.Reader) int64 {
 	return 0
 }
 
-// bounded fails with ErrTooLarge when more than left bytes are read of r.
+// bounded fails with tooLarge when more than left bytes are read of r.
 type bounded struct {
-	r    io.Reader
-	left int64
+	r        io.Reader
+	left     int64
+	tooLarge error
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, ErrTooLarge
+		return 0, b.tooLarge
 	}
 	return n, err
 }

@@ -1,36 +1,36 @@
-package keyfile
+package textfile
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 )
 
-// columns cuts the lines of one file into fields.
-type columns struct{ separator byte }
+// Separator is what stands between the fields of a line: a tab, a semicolon or a
+// comma.
+type Separator byte
 
-// separatorOf gives the separator of a file from its first line. Spreadsheets
+// SeparatorOf gives the separator of a file from its first line. Spreadsheets
 // in French separate by semicolons, because the comma is in their numbers; a
 // comma therefore is the separator only where neither a tab nor a semicolon is.
-func separatorOf(line string) byte {
+func SeparatorOf(line string) Separator {
 	for _, c := range []byte{'\t', ';'} {
 		if strings.IndexByte(line, c) >= 0 {
-			return c
+			return Separator(c)
 		}
 	}
 	return ','
 }
 
-// split gives the fields of a line without the white space around them, empty
+// Split gives the fields of a line without the white space around them, empty
 // ones at the end left out. A field may stand in double quotes, in which two
 // stand for one; a quote anywhere else, or one that is not closed on the same
 // line, is an error.
-func (c columns) split(line string) ([]string, error) {
+func (s Separator) Split(line string) ([]string, error) {
 	var fields []string
 	for rest, more := line, true; more; {
 		var field string
 		var err error
-		if field, rest, more, err = c.cut(rest); err != nil {
+		if field, rest, more, err = s.cut(rest); err != nil {
 			return nil, err
 		}
 		fields = append(fields, field)
@@ -43,19 +43,19 @@ func (c columns) split(line string) ([]string, error) {
 
 // cut gives the first field of line, what follows its separator, and whether
 // there was a separator.
-func (c columns) cut(line string) (field, rest string, more bool, err error) {
+func (s Separator) cut(line string) (field, rest string, more bool, err error) {
 	line = strings.TrimLeft(line, " ")
 	if strings.HasPrefix(line, `"`) {
-		return c.cutQuoted(line)
+		return s.cutQuoted(line)
 	}
-	field, rest, more = strings.Cut(line, string(c.separator))
+	field, rest, more = strings.Cut(line, string(rune(s)))
 	if strings.Contains(field, `"`) {
 		return "", "", false, errors.New("there is a double quote inside a field that does not begin with one")
 	}
 	return strings.TrimSpace(field), rest, more, nil
 }
 
-func (c columns) cutQuoted(line string) (field, rest string, more bool, err error) {
+func (s Separator) cutQuoted(line string) (field, rest string, more bool, err error) {
 	var b strings.Builder
 	for i := 1; i < len(line); i++ {
 		switch {
@@ -66,28 +66,12 @@ func (c columns) cutQuoted(line string) (field, rest string, more bool, err erro
 			i++
 		default:
 			rest = strings.TrimLeft(line[i+1:], " ")
-			if rest != "" && rest[0] != c.separator {
+			if rest != "" && rest[0] != byte(s) {
 				return "", "", false, errors.New("there is text between a closing double quote and the next separator")
 			}
 			more = rest != ""
-			return strings.TrimSpace(b.String()), strings.TrimPrefix(rest, string(c.separator)), more, nil
+			return strings.TrimSpace(b.String()), strings.TrimPrefix(rest, string(rune(s))), more, nil
 		}
 	}
 	return "", "", false, errors.New("a double quote is not closed on its line")
-}
-
-// at gives field i, counted from 0, or "" if the line has fewer.
-func at(fields []string, i int) string {
-	if i < len(fields) {
-		return fields[i]
-	}
-	return ""
-}
-
-// quote shows a field in a sentence if it is too short to be a seed.
-func quote(field string) string {
-	if len(field) > 12 {
-		return fmt.Sprintf("of %d characters", len(field))
-	}
-	return fmt.Sprintf("%q", field)
 }
