@@ -43,7 +43,20 @@ func newEpoch() int {
 // DisableAccount shuts a person out and ends their sessions; EnableAccount lets
 // them in again. Errors: ErrNotFound, the store's.
 func (g *Gate) DisableAccount(ctx context.Context, by Actor, id Identifier) error {
-	return g.changeAccount(ctx, by, id, "disabled", func(a *Account) { a.Disabled = true; a.Epoch++ })
+	return g.act(ctx, func(w store.Writer, _ time.Time) ([]Event, error) {
+		a, err := g.accountIn(w, id)
+		if err != nil {
+			return nil, err
+		}
+		return g.disable(w, by, a)
+	})
+}
+
+func (g *Gate) disable(w store.Writer, by Actor, a Account) ([]Event, error) {
+	a.Disabled = true
+	a.Epoch++
+	return []Event{{Kind: AccountChanged, Holder: a.Identifier, Actor: by.Name, Detail: "disabled"}},
+		write(g.secrets(), w, accountName(a.Identifier), accountRecord(a), time.Time{})
 }
 
 // EnableAccount undoes DisableAccount; the sessions stay ended.

@@ -57,18 +57,38 @@ func (g *Gate) remove(w store.Writer, by Actor, a Account, keys KeyFate) ([]Even
 }
 
 // takeKeys takes every key from somebody, or refuses to.
-func (g *Gate) takeKeys(w store.Writer, by Actor, a Account, fate KeyFate) (events []Event, err error) {
-	kind, change := KeyRetired, Key.Retire
+func (g *Gate) takeKeys(w store.Writer, by Actor, a Account, fate KeyFate) ([]Event, error) {
+	keys, err := g.keysTaken(w, a, fate)
+	if err != nil {
+		return nil, err
+	}
+	kind := KeyRetired
+	if fate == ReturnKeys {
+		kind = KeyReturned
+	}
+	var events []Event
+	for _, k := range keys {
+		if err := write(g.secrets(), w, keyName(k.Serial), keyRecord(k), time.Time{}); err != nil {
+			return nil, err
+		}
+		events = append(events, Event{Kind: kind, Serial: k.Serial, Holder: a.Identifier, Actor: by.Name})
+	}
+	return events, nil
+}
+
+// keysTaken gives somebody's keys as they are once they are taken from them.
+func (g *Gate) keysTaken(from getter, a Account, fate KeyFate) (keys []Key, err error) {
+	change := Key.Retire
 	switch {
 	case len(a.Keys) == 0:
 		return nil, nil
 	case fate == ReturnKeys:
-		kind, change = KeyReturned, Key.Return
+		change = Key.Return
 	case fate != RetireKeys:
 		return nil, fmt.Errorf("%s: %w: %s", a.Identifier, ErrHasKeys, a.serials())
 	}
 	for _, serial := range a.Keys {
-		was, err := g.keyIn(w, serial)
+		was, err := g.keyIn(from, serial)
 		if err != nil {
 			return nil, err
 		}
@@ -76,10 +96,7 @@ func (g *Gate) takeKeys(w store.Writer, by Actor, a Account, fate KeyFate) (even
 		if err != nil {
 			return nil, fmt.Errorf("key %s is %s: %w", serial, was.State, err)
 		}
-		if err := write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{}); err != nil {
-			return nil, err
-		}
-		events = append(events, Event{Kind: kind, Serial: serial, Holder: a.Identifier, Actor: by.Name})
+		keys = append(keys, k)
 	}
-	return events, nil
+	return keys, nil
 }

@@ -22,6 +22,8 @@ func TestWords(t *testing.T) {
 		pin-change-required pin-change-asked activation-given activation-wrong key-replaced`)
 	checkWords[AccountField](t, "given_name surname email groups functions establishment end")
 	checkWords[KeyFate](t, "keep retire return")
+	checkWords[AbsentFate](t, "keep disable remove")
+	checkWords[StepKind](t, "add change disable remove")
 	for v, want := range map[Verdict]string{0: "unknown verdict 0", Refused: "refused", Accepted: "accepted", Accepted + 1: "unknown verdict 7"} {
 		if got := v.String(); got != want {
 			t.Errorf("verdict %d is %q", v, got)
