@@ -39,6 +39,8 @@ type Roster struct {
 	Absent AbsentFate
 	// Keys is what becomes of the keys of those who are removed.
 	Keys KeyFate
+	// Force applies a plan although it is Sweeping.
+	Force bool
 }
 
 // StepKind is what becomes of one person. The zero value is invalid.

@@ -16,6 +16,8 @@ var (
 	ErrPlanChanged = errors.New("somebody changed people meanwhile: this is no longer what was planned")
 	// ErrPlanRefused: a step of the plan has a Problem.
 	ErrPlanRefused = errors.New("somebody who is to be removed cannot be")
+	// ErrSweeping: the plan is Sweeping, and Roster.Force is not set.
+	ErrSweeping = errors.New("so many people would be shut out or removed that this may be the wrong list")
 )
 
 // ApplyRoster plans, and does what is planned; with a digest only if that is
@@ -23,7 +25,7 @@ var (
 // and compared. Then each person is one transaction with its audit entry, which
 // is refused when somebody changed them meanwhile: what was done until then stays
 // done, applied says how much, and applying the same list again does the rest.
-// Errors: ErrPlanChanged, ErrPlanRefused, the roster's own, the store's; the plan
+// Errors: ErrPlanChanged, ErrPlanRefused, ErrSweeping, the roster's own, the store's; the plan
 // comes with them.
 func (g *Gate) ApplyRoster(ctx context.Context, by Actor, r Roster, digest string, see func(Step)) (p *RosterPlan, applied int, err error) {
 	p, err = g.PlanRoster(ctx, r, see)
@@ -34,6 +36,8 @@ func (g *Gate) ApplyRoster(ctx context.Context, by Actor, r Roster, digest strin
 		return p, 0, ErrPlanChanged
 	case p.Refused > 0:
 		return p, 0, ErrPlanRefused
+	case p.Sweeping() && !r.Force:
+		return p, 0, ErrSweeping
 	}
 	marks := p.marks
 	for a, err := range r.People {

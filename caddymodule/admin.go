@@ -84,6 +84,7 @@ var adminRoutes = []adminRoute{
 	{http.MethodPatch, "/sesame/users/{id}", nil, setUser},
 	{http.MethodDelete, "/sesame/users/{id}", []string{"keys"}, removeUser},
 	{http.MethodPost, "/sesame/keys/{serial}/return", nil, returnKey},
+	{http.MethodPost, "/sesame/users/import", peopleParameters, importPeople},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.

@@ -277,7 +277,7 @@ func TestOpenAPIHasEveryRoute(t *testing.T) {
 func TestOpenAPIHasEveryField(t *testing.T) {
 	d := openAPI(t)
 	types := map[string]any{
-		"NewUser": newUser{}, "UserChange": userChange{}, "User": userView{}, "UserList": userList{}, "Assignment": assignment{},
+		"NewUser": newUser{}, "UserChange": userChange{}, "PeopleReport": peopleReport{}, "PeopleProblem": peopleProblem{}, "PeopleStep": authcore.Step{}, "Difference": authcore.Difference{}, "User": userView{}, "UserList": userList{}, "Assignment": assignment{},
 		"CodeQuestion": codeQuestion{}, "CodePair": codePair{}, "EmergencyOrder": emergencyOrder{}, "EmergencyCodes": emergencyCodes{},
 		"ActivationCode": activationCode{}, "ReplaceOrder": replaceOrder{}, "Replacement": replacement{},
 		"Key": authcore.KeyInfo{}, "KeyList": keyList{}, "ImportReport": importReport{}, "ImportProblem": importProblem{},
@@ -337,6 +337,8 @@ func TestOpenAPIHasEveryWord(t *testing.T) {
 	}{
 		{"Key", "state", allWords[authcore.State]()},
 		{"Event", "kind", allWords[authcore.EventKind]()},
+		{"PeopleStep", "kind", allWords[authcore.StepKind]()},
+		{"Difference", "field", allWords[authcore.AccountField]()},
 		{"Whois", "cause", []any{string(causeNone), string(causeAccount), string(causeKey), string(causePIN), string(causeLock), string(causeRights)}},
 	} {
 		if diff := cmp.Diff(c.want, d.Components.Schemas[c.schema].Properties[c.property].Enum); diff != "" {

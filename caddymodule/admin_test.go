@@ -343,6 +343,8 @@ func TestAdminWithoutStore(t *testing.T) {
 		switch {
 		case strings.HasPrefix(target, "/sesame/sessions/"):
 			target = "/sesame/sessions/" + strings.Repeat("a", 64)
+		case target == "/sesame/users/import":
+			body, headers = "identifiant\njdupont", []string{"Content-Type: text/csv"}
 		case strings.HasSuffix(target, "/import"):
 			body, headers = "FT1,3132333435363738393031323334353637383930", []string{"Content-Type: text/csv"}
 		case strings.HasSuffix(target, "/assign"):

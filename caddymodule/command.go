@@ -25,7 +25,7 @@ answered. It exits with 0 when it did it and with 1 when it did not.`
 	root.Args = cobra.NoArgs
 	root.RunE = showHelp
 	root.AddCommand(
-		commandGroup("user", "People: add, list, show, set, disable, enable, remove", userCommands()...),
+		commandGroup("user", "People: add, import, list, show, set, disable, enable, remove", userCommands()...),
 		commandGroup("key", "Keys: from the supplier's file to the holder's hand, and what becomes of them", keyCommands()...),
 		commandGroup("session", "Sessions: list, end", sessionCommands()...),
 		commandGroup("secret", "The secret file: rotate", secretCommands()...),

@@ -26,7 +26,7 @@ var importFlags = []struct{ name, usage string }{
 
 func keyImportCommand() *cobra.Command {
 	cmd := newCommand("import FILE", "Puts a supplier's keys in stock (- is the standard input)", cobra.ExactArgs(1), func(c *client, args []string) error {
-		file, err := readKeyFile(c.cmd.InOrStdin(), args[0])
+		file, err := readFile(c.cmd.InOrStdin(), args[0], maxImport)
 		if err != nil {
 			return err
 		}
@@ -52,9 +52,9 @@ func (c *client) importQuery() url.Values {
 	return query
 }
 
-// readKeyFile reads a file that the server would take: its size is looked at
-// here, where there is still somebody to tell.
-func readKeyFile(stdin io.Reader, name string) ([]byte, error) {
+// readFile reads a file that the server would take: its size is looked at here,
+// where there is still somebody to tell. limit is in bytes.
+func readFile(stdin io.Reader, name string, limit int64) ([]byte, error) {
 	in := stdin
 	if name != "-" {
 		f, err := os.Open(name)
@@ -64,12 +64,12 @@ func readKeyFile(stdin io.Reader, name string) ([]byte, error) {
 		defer f.Close()
 		in = f
 	}
-	content, err := io.ReadAll(io.LimitReader(in, maxImport+1))
+	content, err := io.ReadAll(io.LimitReader(in, limit+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("the file cannot be read: %w", err)
-	case len(content) > maxImport:
-		return nil, fmt.Errorf("the file is larger than %d MiB: cut it into several", maxImport>>20)
+	case int64(len(content)) > limit:
+		return nil, fmt.Errorf("the file is larger than %d MiB: cut it into several", limit>>20)
 	case len(content) == 0:
 		return nil, errors.New("the file is empty")
 	}

@@ -29,7 +29,7 @@ func userCommands() []*cobra.Command {
 				c.say("%s is enabled%s", string(u.ID), enabledStill(u, time.Now()))
 			})
 		}),
-		userSetCommand(), userRemoveCommand(),
+		userSetCommand(), userRemoveCommand(), userImportCommand(),
 	}
 }
 
