@@ -206,7 +206,7 @@ func TestUseAtTheApplication(t *testing.T) {
 	h := newHandover(t)
 	child := h.redeem()
 	for range 5 {
-		h.pass(h.Policy().Idle - time.Minute)
+		h.pass(h.Policy().Idle * 9 / 10)
 		if !h.opens(child, appHost, true) {
 			t.Fatal("the application's session ended although it is in use")
 		}

@@ -48,7 +48,9 @@ type Policy struct {
 	// Repeat is how long the same form, sent again by a double click, gets the
 	// answer that it got the first time.
 	Repeat time.Duration
-	// Idle ends a session that nobody uses, Absolute any session.
+	// Idle ends a session that nobody uses, Absolute any session. A use is
+	// written down once in a twentieth of Idle: by so much a session may end
+	// early.
 	Idle, Absolute time.Duration
 	// Ticket is how long the hand-over to an application's host may take.
 	Ticket time.Duration

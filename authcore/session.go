@@ -45,7 +45,7 @@ type Session struct {
 	Epoch  int    // Account.Epoch at the login
 
 	Began time.Time
-	Seen  time.Time // last use that counted, to the minute
+	Seen  time.Time // last use that was written down
 	Idle  time.Time // ends then if unused
 	End   time.Time // ends then at the latest
 	Ended time.Time // zero while it lives; an ended session is kept, as ended
@@ -60,11 +60,12 @@ func (s Session) alive(a Account, now time.Time) bool {
 	return s.Ended.IsZero() && !a.Closed(now) && s.Epoch == a.Epoch && now.Before(s.Idle) && now.Before(s.End)
 }
 
-// touch moves the idle end, at most once a minute (or a tenth of the idle time
-// where that is shorter): a write for each request would cost more than the
-// request. It reports whether there is anything to save.
+// touch moves the idle end, but not before a twentieth of the idle time is over
+// since it was last moved: a write for each request would cost more than the
+// request. So a session ends when it was unused for the idle time, or up to a
+// twentieth less. It reports whether there is anything to save.
 func (s Session) touch(now time.Time, pol Policy) (Session, bool) {
-	if now.Sub(s.Seen) < min(time.Minute, pol.Idle/10) {
+	if now.Sub(s.Seen) < pol.Idle/20 {
 		return s, false
 	}
 	s.Seen, s.Idle = now, now.Add(pol.Idle)

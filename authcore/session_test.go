@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
@@ -80,33 +81,73 @@ func minTime(a, b time.Time) time.Time {
 	return b
 }
 
-// A use is saved once a minute at most.
-func TestSessionIsTouchedOnceAMinute(t *testing.T) {
+// Of a day of requests, one every ten seconds and a poll beside each, a use is
+// saved once in a twentieth of the idle time at most.
+func TestSessionIsTouchedSeldom(t *testing.T) {
 	writes := 0
 	b := newBenchOn(t, func(s store.Store) store.Store {
 		return updateHook{s, func() error { writes++; return nil }}
 	})
+	b.policy.Absolute = 25 * time.Hour
 	token := b.inService("jdupont", pin).Token
 	b.pass(-time.Minute)
-	start := b.clock()
 	writes = 0
-	for b.clock().Before(start.Add(10 * time.Minute)) {
+	for range 24 * 60 * 6 {
+		b.pass(10 * time.Second)
 		if !b.opens(token, "", true) || !b.opens(token, "", false) {
 			t.Fatal("the session ended")
 		}
-		b.pass(time.Second)
 	}
-	if writes != 9 {
-		t.Errorf("%d writes for 600 uses in ten minutes, want 9", writes)
+	if writes != 480 {
+		t.Errorf("%d writes for 8640 uses in a day, want 480: a twentieth of an hour is three minutes", writes)
 	}
-	short := DefaultPolicy()
-	short.Idle = 2 * time.Minute
-	s := Session{Seen: start}
-	for after, want := range map[time.Duration]bool{11 * time.Second: false, 12 * time.Second: true, 13 * time.Second: true} {
-		touched, worth := s.touch(start.Add(after), short)
-		if worth != want || worth && !touched.Idle.Equal(start.Add(after+short.Idle)) {
-			t.Errorf("%v after the last use, idle %v: worth a write: %v, ends at %v", after, short.Idle, worth, touched.Idle)
+}
+
+// Whatever the moments at which a session is used: it lives as long as no two of
+// them are further apart than 19 twentieths of the idle time, it is dead after the
+// whole of it, and it is saved at most once in a twentieth.
+func TestSessionTouchProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pol := DefaultPolicy()
+		pol.Idle = time.Duration(rapid.Int64Range(int64(time.Minute), int64(12*time.Hour)).Draw(t, "idle"))
+		pol.Absolute = 7 * day
+		now, step := benchStart, pol.Idle/20
+		a, s := Account{}, Session{Seen: now, Idle: now.Add(pol.Idle), End: now.Add(pol.Absolute)}
+		writes, last := 0, now
+		for range rapid.IntRange(1, 200).Draw(t, "uses") {
+			gap := time.Duration(rapid.Int64Range(0, int64(pol.Idle-step-1)).Draw(t, "gap"))
+			if rapid.Bool().Draw(t, "soon") {
+				gap /= 40
+			}
+			now = now.Add(gap)
+			if now.After(s.End) {
+				break
+			}
+			if !s.alive(a, now) {
+				t.Fatalf("dead %v after the last use, idle %v", now.Sub(last), pol.Idle)
+			}
+			touched, worth := s.touch(now, pol)
+			if worth {
+				writes++
+			} else if touched != s {
+				t.Fatal("changed, and not worth a write")
+			}
+			s, last = touched, now
 		}
+		if most := int(last.Sub(benchStart) / step); writes > most {
+			t.Fatalf("%d writes in %v, of which a twentieth of the idle time is %v: %d at most", writes, last.Sub(benchStart), step, most)
+		}
+		if s.alive(a, last.Add(pol.Idle)) || !s.alive(a, last.Add(pol.Idle-step-1)) && last.Add(pol.Idle).Before(s.End) {
+			t.Fatalf("used last at %v, it ends at %v", last, s.Idle)
+		}
+	})
+}
+
+// A clock that goes back moves nothing.
+func TestSessionTouchWhenTheClockGoesBack(t *testing.T) {
+	s := Session{Seen: benchStart, Idle: benchStart.Add(time.Hour), End: benchStart.Add(10 * time.Hour)}
+	if touched, worth := s.touch(benchStart.Add(-2*time.Hour), DefaultPolicy()); worth || touched != s {
+		t.Errorf("two hours before its last use it is moved to %v", touched.Idle)
 	}
 }
 
