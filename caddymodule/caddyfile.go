@@ -78,6 +78,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			allow       everyone
 //			allow       group|function|establishment|person <values...>
 //			public      <paths...>
+//			activity    pages|requests
 //			headers     remote-user|x-forwarded
 //			header      <name> <value>
 //		}
@@ -228,6 +229,8 @@ func (app *Application) parseOption(d *caddyfile.Dispenser, option string) error
 		}
 		app.Public = append(app.Public, paths...)
 		return nil
+	case "activity":
+		return word(d, &app.Activity)
 	case "headers":
 		if err := word(d, &app.Headers); err != nil || app.Headers != presetClearTrust {
 			return err

@@ -113,6 +113,7 @@ func TestRepeatedKeyword(t *testing.T) {
 		"name":        "application a {\n%s\n}|name A",
 		"description": "application a {\n%s\n}|description A",
 		"url":         "application a {\n%s\n}|url https://a",
+		"activity":    "application a {\n%s\n}|activity pages",
 		"headers":     "application a {\n%s\n}|headers remote-user",
 	}
 	for keyword, block := range blocks {

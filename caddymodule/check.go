@@ -28,6 +28,7 @@ type site struct {
 	requirement authcore.Requirement
 	public      publicPaths
 	headers     headerPlan
+	anyUse      bool // every request keeps the session, and not only pages
 }
 
 // isPortal tells whether the site is the portal and not an application.
@@ -118,7 +119,27 @@ func (s *settings) addApplication(app *Application) error {
 	if t.headers, err = app.headerPlan(); err != nil {
 		return err
 	}
+	if t.anyUse, err = app.anyUse(); err != nil {
+		return err
+	}
 	return s.add(t)
+}
+
+// The words for what keeps a session from running out.
+const (
+	activityPages    = "pages"
+	activityRequests = "requests"
+)
+
+// anyUse tells whether every request keeps the session.
+func (app *Application) anyUse() (bool, error) {
+	switch app.Activity {
+	case "", activityPages:
+		return false, nil
+	case activityRequests:
+		return true, nil
+	}
+	return false, fmt.Errorf("activity %s: there are only %s and %s", app.Activity, activityPages, activityRequests)
 }
 
 // add takes a site up unless its name or its host is taken: a cookie belongs to

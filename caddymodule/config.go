@@ -108,6 +108,12 @@ type Application struct {
 	// It must be public both as the browser sent it and as earlier handlers,
 	// such as rewrite, left it.
 	Public []string `json:"public,omitempty"`
+	// What keeps a session from running out while this application is used:
+	// pages, which somebody opens, or requests, all of them, those that its pages
+	// send by themselves too. Default: pages. A request whose browser does not say
+	// what it is for (Sec-Fetch-Mode) opens a page if it accepts text/html by name
+	// and is not XMLHttpRequest's.
+	Activity string `json:"activity,omitempty"`
 	// The headers that tell it who is there: remote-user or x-forwarded.
 	// Default: remote-user, or none when Header is given.
 	Headers string `json:"headers,omitempty"`

@@ -97,7 +97,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // public path.
 func (x *exchange) guard(next caddyhttp.Handler) error {
 	public := x.site.public.match(x.r)
-	s, a, err := x.session(!public)
+	s, a, err := x.session(!public && x.site.isUse(x.r))
 	switch {
 	case errors.Is(err, authcore.ErrNoSession) && public:
 		return next.ServeHTTP(x.w, x.r)

@@ -147,15 +147,7 @@ func TestIdle(t *testing.T) {
 	s := startGate(t, "", "")
 	b := s.loggedIn("edupont")
 	b.open(s.at("notes", "/"))
-	left := func() int {
-		t.Helper()
-		a := b.do(b.request("GET", s.at("notes", "/.sesame/session")))
-		var got map[string]int
-		if err := json.Unmarshal([]byte(a.body), &got); err != nil {
-			t.Fatalf("%s: %v", a.body, err)
-		}
-		return got["seconds_left"]
-	}
+	left := func() int { t.Helper(); return s.left(b) }
 	advance(30 * time.Minute)
 	if got := left(); got > 1800 {
 		t.Errorf("after half an hour %d s are left", got)

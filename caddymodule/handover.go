@@ -32,6 +32,10 @@ const (
 	paramTicket = "ticket"
 )
 
+// paramOriginal is what RSA's ClearTrust agents call paramTarget: links to its
+// login page that stand in applications and bookmarks go on working.
+const paramOriginal = "CT_ORIG_URL"
+
 // toLogin sends a page load without a session to the portal.
 func (x *exchange) toLogin() error {
 	nonce := x.cookie(visitCookie)
@@ -123,7 +127,7 @@ func (x *exchange) takeTicket() error {
 // spentTicket answers to a ticket that opens nothing. Who went back in the
 // browser's history, or clicked twice, has a session by now and goes on.
 func (x *exchange) spentTicket(keepsCookies bool, home string) error {
-	if _, a, err := x.session(true); err == nil {
+	if _, a, err := x.session(isUse(x.r)); err == nil {
 		x.is(a)
 		return x.redirect(home)
 	} else if !errors.Is(err, authcore.ErrNoSession) {
@@ -144,4 +148,13 @@ func (x *exchange) query(name string) string {
 		return ""
 	}
 	return values[0]
+}
+
+// asked is the address to return to that the login was opened with: of target
+// and CT_ORIG_URL the first that is there, if it is there once.
+func (x *exchange) asked() string {
+	if x.r.URL.Query().Has(paramTarget) {
+		return x.query(paramTarget)
+	}
+	return x.query(paramOriginal)
 }

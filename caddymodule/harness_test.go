@@ -188,7 +188,19 @@ func newBrowser(t *testing.T) *browser {
 		return dial(ctx, network, "127.0.0.1:"+port)
 	}}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &browser{t, &http.Client{Jar: jar, Transport: transport}}
+	return &browser{t, &http.Client{Jar: jar, Transport: transport, CheckRedirect: carryFragment}}
+}
+
+// carryFragment gives a redirect the fragment of the address before, unless it
+// has its own, as browsers do (Fetch, section 4.4, HTTP-redirect fetch).
+func carryFragment(req *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return errors.New("ten redirects")
+	}
+	if req.URL.Fragment == "" {
+		req.URL.Fragment, req.URL.RawFragment = via[len(via)-1].URL.Fragment, via[len(via)-1].URL.RawFragment
+	}
+	return nil
 }
 
 // dial connects. A reload of Caddy closes listeners that share the port with the

@@ -6,17 +6,20 @@ import (
 )
 
 // isPageLoad tells whether the answer to r becomes a page before somebody's
-// eyes, so that a redirect to the login makes sense. To anything else, a script,
-// an image, an API client, a WebSocket, a redirect would be an answer that it
-// takes for data.
+// eyes and may be asked for again, so that a redirect to the login makes sense.
+// To anything else, a script, an image, an API client, a WebSocket, a redirect
+// would be an answer that it takes for data.
+func isPageLoad(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && isNavigation(r)
+}
+
+// isNavigation tells whether somebody goes to a page, by a link, an address or a
+// form, whatever the method.
 //
 // Browsers say so themselves (Fetch Metadata Request Headers, section 2.2:
-// Sec-Fetch-Mode: navigate). Where they do not, a page load is what asks for
-// text/html by name and was not sent by a script's library.
-func isPageLoad(r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return false
-	}
+// Sec-Fetch-Mode: navigate). Where they do not, it is what asks for text/html by
+// name and was not sent by a script's library.
+func isNavigation(r *http.Request) bool {
 	if r.Header.Get("Upgrade") != "" || strings.EqualFold(r.Header.Get("X-Requested-With"), "XMLHttpRequest") {
 		return false
 	}
@@ -25,6 +28,17 @@ func isPageLoad(r *http.Request) bool {
 	}
 	return accepts(r.Header, "text/html")
 }
+
+// isUse tells whether a request shows that somebody is there, so that it keeps
+// their session from running out. What a page asks for by itself does not, a
+// poll, an image, a WebSocket; nor does a page that the browser fetches in
+// advance (Sec-Purpose: prefetch, Fetch, section 3.9).
+func isUse(r *http.Request) bool {
+	return isNavigation(r) && !containsFold(r.Header.Get("Sec-Purpose"), "prefetch")
+}
+
+// isUse is isUse as this site counts.
+func (s *site) isUse(r *http.Request) bool { return s.anyUse || isUse(r) }
 
 // accepts tells whether some Accept line names a media type, with any quality
 // but 0. "*/*" names none: scripts send it.

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -31,9 +32,10 @@ func TestIsPageLoad(t *testing.T) {
 		{"html refused", "GET", map[string]string{"Accept": "text/html;q=0, */*"}, false},
 		{"html refused, longer", "GET", map[string]string{"Accept": "text/html;level=1;Q=0.000"}, false},
 		{"html hardly", "GET", map[string]string{"Accept": "text/html;q=0.1"}, true},
-		{"POST", "POST", map[string]string{"Accept": chrome, "Sec-Fetch-Mode": "navigate"}, false},
-		{"OPTIONS", "OPTIONS", map[string]string{"Accept": chrome}, false},
-		{"a method of its own", "get", map[string]string{"Accept": chrome}, false},
+		{"POST that navigates", "POST", map[string]string{"Accept": chrome, "Sec-Fetch-Mode": "navigate"}, false},
+		{"POST of a browser of before, navigates", "POST", map[string]string{"Accept": chrome}, false},
+		{"POST by a script", "POST", map[string]string{"Accept": "*/*"}, false},
+		{"a method of its own, navigates", "get", map[string]string{"Accept": chrome}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -45,6 +47,22 @@ func TestIsPageLoad(t *testing.T) {
 			if got := isPageLoad(r); got != tt.want {
 				t.Errorf("isPageLoad = %v", got)
 			}
+			if got, want := isUse(r), tt.want || strings.HasSuffix(tt.name, "navigates"); got != want {
+				t.Errorf("isUse = %v", got)
+			}
 		})
+	}
+}
+
+// What a browser fetches in advance is a page load, whose redirect it keeps for
+// later, and nobody's use.
+func TestPrefetchIsNoUse(t *testing.T) {
+	for _, purpose := range []string{"prefetch", "prefetch;prerender", "Prefetch;anonymous-client-ip"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Purpose", purpose)
+		if !isPageLoad(r) || isUse(r) {
+			t.Errorf("%s: a page load %v, a use %v", purpose, isPageLoad(r), isUse(r))
+		}
 	}
 }

@@ -52,8 +52,8 @@ func stepOf(q authcore.Question) step {
 // showStep shows a page of the login under way, or goes to the one that its turn
 // has come to.
 func (x *exchange) showStep(s step) error {
-	target := x.query(paramTarget)
-	session, _, err := x.session(true)
+	target := x.asked()
+	session, _, err := x.session(isUse(x.r))
 	if err == nil {
 		return x.onward(session, target, x.query(paramVisit))
 	}
@@ -158,7 +158,7 @@ func (x *exchange) takeStep(s step) error {
 // tooLate answers to a form whose login is over. Behind a double click it ended
 // well: the person has a session and simply arrives.
 func (x *exchange) tooLate(s step, f form) error {
-	session, _, err := x.session(true)
+	session, _, err := x.session(isUse(x.r))
 	switch {
 	case err == nil:
 		return x.onward(session, f[ui.FieldTarget], "")

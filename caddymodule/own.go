@@ -134,7 +134,7 @@ func (x *exchange) switchHref(path string, more ...string) string {
 
 // showPortal lists what the person may open.
 func (x *exchange) showPortal() error {
-	s, a, err := x.session(true)
+	s, a, err := x.session(isUse(x.r))
 	switch {
 	case errors.Is(err, authcore.ErrNoSession) && isPageLoad(x.r):
 		return x.redirect(x.site.origin.String() + ui.PathLogin)

@@ -21,11 +21,13 @@ type origins map[origin]*site
 // forgives what RFC 3986 does not: backslashes, control characters, missing
 // slashes. So nothing is taken but visible ASCII without backslash, quote and
 // angle brackets, and what is sent back begins with an origin out of the
-// configuration.
+// configuration. The fragment is cut off at the first "#", as browsers do in
+// every part of an address, and put back as it was.
 func (o origins) target(s string) (*site, string) {
 	if len(s) > maxTarget || !plainASCII(s) || strings.ContainsAny(s, "\\\"<>") {
 		return nil, ""
 	}
+	s, fragment, _ := strings.Cut(s, "#")
 	u, err := url.Parse(s)
 	if err != nil || u.User != nil || u.Opaque != "" || !strings.Contains(s, "://") {
 		return nil, ""
@@ -41,6 +43,9 @@ func (o origins) target(s string) (*site, string) {
 	address := from.String() + cmp.Or(u.EscapedPath(), "/")
 	if u.RawQuery != "" {
 		address += "?" + u.RawQuery
+	}
+	if fragment != "" {
+		address += "#" + fragment
 	}
 	return to, address
 }

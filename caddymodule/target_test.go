@@ -26,7 +26,11 @@ func TestTargetAccepts(t *testing.T) {
 	for in, want := range map[string]string{
 		"https://app1.test":                     "https://app1.test/",
 		"https://app1.test/":                    "https://app1.test/",
-		"https://app1.test/a/b?c=d&e=%C3%A9#f":  "https://app1.test/a/b?c=d&e=%C3%A9",
+		"https://app1.test/a/b?c=d&e=%C3%A9#f":  "https://app1.test/a/b?c=d&e=%C3%A9#f",
+		"https://app1.test#/route?a=b&c#d%zz":   "https://app1.test/#/route?a=b&c#d%zz",
+		"https://app1.test?x=y#//evil.test/@":   "https://app1.test/?x=y#//evil.test/@",
+		"https://app1.test#@evil.test":          "https://app1.test/#@evil.test",
+		"https://app1.test/#":                   "https://app1.test/",
 		"https://app1.test?x":                   "https://app1.test/?x",
 		"HTTPS://APP1.TEST/Path":                "https://app1.test/Path",
 		"https://app1.test:443/":                "https://app1.test/",
@@ -70,7 +74,8 @@ func TestTargetRefuses(t *testing.T) {
 		"https://app1.test#@evil.test/x\\", "https://app1.test/\"onload=", "https://app1.test/<script>", "https://app1.test,evil.test/", "https://app1.test;evil.test/", "https://app1.test evil.test/",
 		"https://https://app1.test/", "https://app1.test,https://app1.test/", "//app1.test/", "app1.test/", "app1.test", "@app1.test", "?https://app1.test/", "#https://app1.test/", ".evil.test", "..//evil.test",
 		"https://app1.test/.sesame/logout", "https://auth.test/.sesame/login?target=https://app1.test/", "https://app1.test/%2esesame/logout", "https://app1.test//.SESAME/x", "https://app1.test/a/../.sesame/ticket?ticket=x",
-		"https://app1.test/%zz", "https://app1.test/" + strings.Repeat("a", maxTarget),
+		"https://app1.test/%zz", "https://app1.test/" + strings.Repeat("a", maxTarget), "https://app1.test/#" + strings.Repeat("a", maxTarget),
+		"https://app1.test/#<script>", "https://app1.test/#\"", "https://app1.test/#a b", "https://app1.test/#é", "https://app1.test/#\n", "https://app1.test/#\\evil.test", "#@app1.test/", "https:#//app1.test/", "https://#app1.test/",
 	}
 	for _, in := range refused {
 		if to, got := testOrigins(t).target(in); to != nil || got != "" {

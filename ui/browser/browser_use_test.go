@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -112,6 +113,30 @@ func TestBrowserLoginByKeyboardAlone(t *testing.T) {
 	want := []string{"[cmartin]", "[4938627351]", "[csrf-token]", "[https://notes.example.org/classe?id=6B]"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the form has posted %v", got)
+	}
+}
+
+// What stands behind "#" goes on with the address to return to, as long as the
+// gate takes it, and with the link to the other language.
+func TestBrowserFragment(t *testing.T) {
+	s, ctx := newSite(t), newBrowser(t)
+	const target = "https://notes.example.org/classe?id=6B"
+	for _, c := range []struct{ state, fragment, target, link string }{
+		{"login-application", "#/eleves/12?onglet=notes&tri=nom", target + "#/eleves/12?onglet=notes&tri=nom", "#/eleves/12?onglet=notes&tri=nom"},
+		{"login-application", "#Élèves", target + "#%C3%89l%C3%A8ves", "#%C3%89l%C3%A8ves"},
+		{"login-application", "", target, ""},
+		{"login-application", "#", target, ""},
+		{"login-application", `#a\b`, target, ""},
+		{"login-application", "#" + strings.Repeat("a", 2048), target, "#" + strings.Repeat("a", 2048)},
+		{"login", "#x", "", "#x"},
+	} {
+		do(ctx, t, chromedp.Navigate("about:blank"), chromedp.Navigate(s.address(ui.French, c.state)+c.fragment))
+		if got := ask[string](ctx, t, `document.querySelector("[name=target]").value`); got != c.target {
+			t.Errorf("%.40s: the form leads to %.80s", c.fragment, got)
+		}
+		if got := ask[string](ctx, t, `document.querySelector("a[hreflang]").hash`); got != c.link {
+			t.Errorf("%.40s: the language switch leads to %.40s", c.fragment, got)
+		}
 	}
 }
 

@@ -1,5 +1,6 @@
 // What the pages gain from JavaScript: a countdown to the next code, a button
-// that shows what was typed, and one post for a double click. Every page works
+// that shows what was typed, one post for a double click, and the way back to a
+// place inside a page. Every page works
 // without it. It submits nothing, refreshes nothing, and makes no element from
 // text (the pages forbid that: require-trusted-types-for 'script').
 "use strict";
@@ -103,6 +104,23 @@
     addEventListener("pageshow", release);
   };
 
+  // What stands behind "#" in an address is never sent to a server, but browsers
+  // carry it along on the way from the application to the login. It goes on with
+  // the target, if the gate takes such characters, and with the language.
+  const keepFragment = (target) => {
+    const fragment = location.hash;
+    if (!/^#[!#-;=?-[\]-~]+$/.test(fragment)) {
+      return;
+    }
+    if (target.value && !target.value.includes("#") && target.value.length + fragment.length <= 2048) {
+      target.value += fragment;
+    }
+    for (const link of document.querySelectorAll("a[hreflang]")) {
+      link.hash = fragment;
+    }
+  };
+
+  document.querySelectorAll("input[name=target]").forEach(keepFragment);
   document.querySelectorAll("[data-wait]").forEach(countDown);
   document.querySelectorAll("[data-reveal]").forEach(reveal);
   document.querySelectorAll("form").forEach(once);
