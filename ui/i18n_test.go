@@ -60,12 +60,19 @@ func TestEveryTextIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	used := make(map[string]bool)
+	var pages []string
 	for _, s := range states.All() {
 		var html bytes.Buffer
 		if err := r.Render(&html, s.In(ui.English), s.Page); err != nil {
 			t.Fatal(err)
 		}
-		for _, found := range regexp.MustCompile(`⟦([^⟧]+)⟧`).FindAllStringSubmatch(html.String(), -1) {
+		pages = append(pages, html.String())
+	}
+	for _, s := range states.Sheets() {
+		pages = append(pages, renderSheet(t, r, s.In(ui.English)))
+	}
+	for _, page := range pages {
+		for _, found := range regexp.MustCompile(`⟦([^⟧]+)⟧`).FindAllStringSubmatch(page, -1) {
 			used[found[1]] = true
 		}
 	}

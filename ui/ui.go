@@ -21,6 +21,9 @@
 // Nothing is submitted or refreshed by itself, nothing prevents pasting, and
 // the countdown to the next code is not read aloud each second.
 //
+// RenderSheet makes the paper that goes with a key. It is no page of the gate: it
+// stands alone, with its style inside.
+//
 // # Static files
 //
 // Static returns the files to be served under StaticPrefix, on every host

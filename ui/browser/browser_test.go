@@ -61,6 +61,7 @@ func newSite(t *testing.T) *site {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{lang}/{state}", s.page)
+	mux.HandleFunc("GET /sheet/{lang}/{name}", s.servesSheets)
 	mux.HandleFunc("POST /", s.post)
 	mux.Handle("GET "+ui.StaticPrefix, http.StripPrefix(ui.StaticPrefix, http.FileServerFS(ui.Static())))
 	s.Server = httptest.NewServer(strict(mux))
