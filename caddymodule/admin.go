@@ -25,7 +25,7 @@ func init() { caddy.RegisterModule(adminAPI{}) }
 // and those of a load that then fails stay in service: only the configuration
 // that is active when a request comes may be asked.
 type adminAPI struct {
-	active func() (*authcore.Gate, []*site, error)
+	active func() (*authcore.Gate, *App, error)
 }
 
 // CaddyModule returns the Caddy module information.
@@ -33,20 +33,20 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "admin.api.sesame", New: func() caddy.Module { return &adminAPI{activeGate} }}
 }
 
-// activeGate returns the gate of the active configuration, and its applications.
-// The reference on the store is the configuration's own, not this request's.
-func activeGate() (*authcore.Gate, []*site, error) {
+// activeGate returns the gate of the active configuration, and that. The reference
+// on the store is the configuration's own, not this request's.
+func activeGate() (*authcore.Gate, *App, error) {
 	v, err := caddy.ActiveContext().AppIfConfigured("sesame")
 	app, ok := v.(*App)
 	if err != nil || !ok {
 		return nil, nil, adminRefusal(http.StatusServiceUnavailable, "this server runs no gate: its configuration has no sesame block")
 	}
 	g, err := app.gate()
-	return g, app.sites, err
+	return g, app, err
 }
 
 // adminRoute is one thing that can be asked. serve returns what becomes the
-// answer's JSON; nil is an answer without a body.
+// answer's JSON; nil is an answer without a body, a document one as it is.
 type adminRoute struct {
 	method, path string
 	query        []string // the parameters it takes
@@ -77,6 +77,7 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, "/sesame/keys/{serial}/activate", nil, activateKey},
 	{http.MethodPost, "/sesame/keys/{serial}/require-pin", nil, requirePIN},
 	{http.MethodPost, "/sesame/keys/{serial}/replace", nil, replaceKey},
+	{http.MethodGet, "/sesame/keys/{serial}/sheet", []string{paramLang}, showSheet},
 	{http.MethodGet, "/sesame/sessions", []string{"user", "limit", "after"}, listSessions},
 	{http.MethodDelete, "/sesame/sessions/{id}", nil, endSession},
 	{http.MethodGet, "/sesame/whois/{id}", nil, showWhois},
@@ -133,7 +134,7 @@ type adminCall struct {
 	*http.Request
 	w      http.ResponseWriter
 	gate   *authcore.Gate
-	sites  []*site // the applications
+	app    *App
 	by     authcore.Actor
 	query  url.Values
 	status int // of the answer
@@ -149,7 +150,7 @@ func (api adminAPI) serve(route adminRoute, w http.ResponseWriter, r *http.Reque
 	if c.by, err = readActor(r); err != nil {
 		return err
 	}
-	if c.gate, c.sites, err = api.active(); err != nil {
+	if c.gate, c.app, err = api.active(); err != nil {
 		return err
 	}
 	answer, err := route.serve(c)
@@ -166,6 +167,12 @@ func (c *adminCall) write(answer any) error {
 	h.Set("X-Content-Type-Options", "nosniff")
 	if answer == nil {
 		c.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	if page, ok := answer.(document); ok {
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Content-Security-Policy", documentCSP)
+		_, _ = c.w.Write(page)
 		return nil
 	}
 	b, err := json.Marshal(answer)

@@ -168,24 +168,28 @@ func newAdminBench(t *testing.T) *adminBench {
 	b := &adminBench{cast: &cast{t: t, clock: adminStart}, t: t, mux: http.NewServeMux()}
 	b.store = store.NewMemory(b.now)
 	b.open(b.store, secrets)
-	sites := castApplications(t)
-	api := adminAPI{func() (*authcore.Gate, []*site, error) { return b.gate, sites, nil }}
+	app := castApp(t)
+	api := adminAPI{func() (*authcore.Gate, *App, error) { return b.gate, app, nil }}
 	serveAdmin(b.mux, api)
 	return b
 }
 
-// castApplications are two applications: notes for the group enseignants, base
-// for heads of schools.
-func castApplications(t testing.TB) []*site {
+// castApp is a configuration with two applications: notes for the group
+// enseignants, base for heads of schools.
+func castApp(t testing.TB) *App {
 	t.Helper()
-	s, err := (&App{Portal: "https://portail.example.org", Applications: []*Application{
+	app := &App{Assistance: &Assistance{Name: "Assistance du rectorat", Phone: "02 40 00 00 00"}, Portal: "https://portail.example.org", Applications: []*Application{
 		{ID: "notes", URL: "https://notes.example.org", Allow: []authcore.Rule{{Kind: authcore.ToGroup, Values: []string{"enseignants"}}, {Kind: authcore.ToFunction, Values: []string{"DIR"}}}},
 		{ID: "base", URL: "https://base.example.org", Allow: []authcore.Rule{{Kind: authcore.ToFunction, Values: []string{"DIR"}}}},
-	}}).check()
-	if err != nil {
+	}}
+	var err error
+	if app.settings, err = app.check(); err != nil {
 		t.Fatal(err)
 	}
-	return s.sites
+	if app.pages, err = newPageMaker(app.settings); err != nil {
+		t.Fatal(err)
+	}
+	return app
 }
 
 // serveAdmin serves the routes as Caddy's admin endpoint does.

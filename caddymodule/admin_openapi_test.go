@@ -115,6 +115,16 @@ func (d *apiDocument) schema(op apiOperation, status int) (*apiSchema, error) {
 	return r.Content["application/json"].Schema, nil
 }
 
+// document is the media type of an answer that is not JSON, "" of any other.
+func (d *apiDocument) document(op apiOperation, status int) string {
+	for media := range op.Responses[strconv.Itoa(status)].Content {
+		if media != "application/json" {
+			return media
+		}
+	}
+	return ""
+}
+
 // check says where a value is not what the schema has.
 func (d *apiDocument) check(s apiSchema, v any) error {
 	if s.Ref != "" {
@@ -206,6 +216,12 @@ func (b *adminBench) conforms(r *http.Request, a *adminAnswer) {
 	if !ok { // a method or a path that there is not
 		if a.status < http.StatusBadRequest && r.Method != http.MethodHead {
 			b.t.Errorf("%s %s is answered and not described", r.Method, pattern)
+		}
+		return
+	}
+	if want := d.document(op, a.status); want != "" {
+		if got := a.header.Get("Content-Type"); got != want+"; charset=utf-8" || a.body.Len() == 0 {
+			b.t.Errorf("%s %s: %d bytes of %s, want %s", r.Method, r.URL, a.body.Len(), got, want)
 		}
 		return
 	}

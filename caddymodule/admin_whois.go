@@ -51,7 +51,7 @@ func showWhois(c *adminCall) (any, error) {
 		}
 		keys = append(keys, k)
 	}
-	w := newWhois(a, keys, c.sites, time.Now())
+	w := newWhois(a, keys, c.app.sites, time.Now())
 	w.Unmatched, w.NextCodeAfter = unmatched, c.gate.Policy().NextCodeAfter
 	return w, nil
 }

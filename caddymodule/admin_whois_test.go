@@ -184,7 +184,7 @@ var whoisTable = []struct {
 func TestWhois(t *testing.T) {
 	for _, c := range whoisTable {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWhois(c.account, c.keys, castApplications(t), whoisNow)
+			w := newWhois(c.account, c.keys, castApp(t).sites, whoisNow)
 			w.Unmatched, w.NextCodeAfter = c.unmatched, authcore.DefaultPolicy().NextCodeAfter
 			if w.Cause != c.cause {
 				t.Errorf("the cause is %s, want %s", w.Cause, c.cause)

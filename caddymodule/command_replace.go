@@ -18,6 +18,7 @@ func replaceCommands() []*cobra.Command {
 			c.say("key %s: %s must choose another PIN at the next login; until then this one stays in service", string(k.Serial), string(k.Holder))
 		}),
 		keyReplaceCommand(),
+		keySheetCommand(),
 	}
 }
 
