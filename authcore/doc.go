@@ -11,7 +11,7 @@
 //   - the administrator's, who is named in each call: for people
 //     [Gate.AddAccount], [Gate.SetAccount], [Gate.DisableAccount],
 //     [Gate.RemoveAccount], [Gate.EndSessions]; for keys
-//     [Gate.ImportKey], [Gate.AssignKey] and what follows a key to its end; and
+//     [Gate.BeginImport], [Gate.AssignKey] and what follows a key to its end; and
 //     what lists and shows.
 //
 // # Words

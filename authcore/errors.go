@@ -54,6 +54,14 @@ var (
 	// ErrSeedExists: another key has the same seed. One seed under two serials
 	// would let one code be used twice.
 	ErrSeedExists = errors.New("another key has the same seed")
+	// ErrRefused: a key of a file is not taken; the error says why. The others of
+	// the file are not touched by it.
+	ErrRefused = errors.New("the key is refused")
+	// ErrImporting: one import is under way already.
+	ErrImporting = errors.New("another import is under way: try again when it has ended")
+	// ErrUnfinished: an import was decided, and what came then has kept it from
+	// being finished.
+	ErrUnfinished = errors.New("the import is decided and not all of its keys are there yet: it is finished when the next import begins or the server starts again")
 	// ErrAssigned: the key belongs to somebody already.
 	ErrAssigned = errors.New("this key is assigned already")
 	// ErrTooManyKeys: the person has as many keys as one may have.

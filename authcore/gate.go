@@ -39,6 +39,9 @@ type shared struct {
 	secrets atomic.Pointer[Secrets]
 	pins    *pinJudge
 	now     func() time.Time
+
+	process   string      // names this one among those that share the store
+	importing atomic.Bool // an Import of this process is under way
 }
 
 // Of argon2id two run at once and sixty-four wait, a second's worth on an idle
@@ -48,7 +51,9 @@ const (
 	pinsWaiting = 64
 )
 
-// New makes a gate over a store, which it prepares when it is new. Errors:
+// New makes a gate over a store, which it prepares when it is new. An import that
+// was broken off is finished, which takes about a millisecond for ten keys,
+// whatever the context; or it is forgotten (see Import). Errors:
 // ErrWrongSecret, a sentence about the policy, the store's.
 func New(ctx context.Context, c Config) (*Gate, error) {
 	if c.Policy == (Policy{}) {
@@ -63,10 +68,13 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	sh := &shared{store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), now: c.Now}
+	sh := &shared{store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), now: c.Now, process: NewNonce()}
 	sh.secrets.Store(c.Secrets)
 	g := &Gate{shared: sh, policy: c.Policy, log: c.Logger}
-	return g, g.prepare(ctx)
+	if err := g.prepare(ctx); err != nil {
+		return g, err
+	}
+	return g, g.recoverImport(ctx)
 }
 
 // With returns a gate over the same store, secrets and queue of PINs, under

@@ -60,36 +60,19 @@ type NewKey struct {
 }
 
 // ImportKey puts a supplier's key in stock, where it opens nothing until it is
-// assigned. Errors: ErrSerialShape, ErrExists, ErrSeedExists (which leave what is
-// there as it is), a sentence about the generator, the store's.
+// assigned. A file is for Import. Errors: ErrSerialShape, ErrExists,
+// ErrSeedExists (which leave what is there as it is), ErrImporting, a sentence
+// about the generator, the store's.
 func (g *Gate) ImportKey(ctx context.Context, by Actor, n NewKey) error {
 	if err := n.check(); err != nil {
 		return err
 	}
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
-		if err := g.unknown(w, n); err != nil {
+		if err := errors.Join(noImport(w), g.unknown(w, n)); err != nil {
 			return nil, err
 		}
-		k := Key{
-			Serial: n.Serial, State: PINToDefine, Generator: n.Generator,
-			Used: n.Counter - 1, Expires: n.Expires, Imported: now,
-			Activation: n.Activation.mark(g.secrets(), n.Serial),
-		}
-		sec := g.secrets()
-		mark := seedName(sec.derive("seed", string(n.Generator.Seed)))
-		return []Event{{Kind: KeyImported, Serial: n.Serial, Actor: by.Name}}, errors.Join(
-			write(sec, w, keyName(k.Serial), keyRecord(k), time.Time{}),
-			write(sec, w, mark, n.Serial, time.Time{}))
+		return []Event{{Kind: KeyImported, Serial: n.Serial, Actor: by.Name}}, g.putKey(w, n.staged(g.secrets()), now)
 	})
-}
-
-// CheckKey returns the error with which ImportKey would refuse a key now, and
-// writes nothing.
-func (g *Gate) CheckKey(ctx context.Context, n NewKey) error {
-	if err := n.check(); err != nil {
-		return err
-	}
-	return g.shared.store.View(ctx, func(r store.Reader) error { return g.unknown(r, n) })
 }
 
 func (n NewKey) check() error {

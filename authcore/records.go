@@ -17,6 +17,7 @@ import (
 //
 //	account/IDENTIFIER   attempts/IDENTIFIER|~SLOT   slow/MARK   key/SERIAL   seed/MARK
 //	challenge/HASH   session/HASH   ticket/HASH   audit/TIME-REFERENCE   meta/store   meta/newest
+//	import/current   staged/ID-NUMBER
 //
 // A record is one version byte and an AEAD ciphertext whose associated data are
 // version and name: a record copied under another name does not open. What is
@@ -29,6 +30,7 @@ const (
 	auditPrefix   = "audit/"
 	metaName      = "meta/store"
 	newestName    = "meta/newest"
+	importName    = "import/current"
 
 	recordVersion = 1
 )
@@ -50,6 +52,9 @@ func ticketName(t string) string       { return "ticket/" + hashName(t) }
 func seedName(mark []byte) string {
 	return "seed/" + base64.RawURLEncoding.EncodeToString(mark)
 }
+
+// chunkName is the n-th chunk of an import; both go when it has ended.
+func chunkName(id string, n int) string { return fmt.Sprintf("staged/%s-%06d", id, n) }
 
 // attemptsName counts the unknown in a fixed number of slots, whatever is sent.
 func attemptsName(s *Secrets, id Identifier, known bool) string {
@@ -137,7 +142,35 @@ type (
 	metaRecord struct {
 		Made time.Time `json:"made"`
 	}
+	// importRecord is the state of the import under way. Nothing of it has
+	// happened until Committed is set, and all of it from then on.
+	importRecord struct {
+		ID        string    `json:"id"`
+		Process   string    `json:"process"` // that stages it
+		Actor     string    `json:"actor"`
+		Reference Reference `json:"reference"`
+		Began     time.Time `json:"began"`
+		Touched   time.Time `json:"touched"` // by the last chunk
+		Committed time.Time `json:"committed,omitzero"`
+		Staged    int       `json:"staged"`        // chunks
+		Keys      int       `json:"keys"`          // in them
+		Applied   int       `json:"applied"`       // keys, in the order of the chunks
+		Last      time.Time `json:"last,omitzero"` // of the keys applied last
+	}
+	// stagedRecord is a chunk of an import; all but the last hold chunkKeys keys.
+	stagedRecord struct {
+		Keys []stagedKey `json:"keys"`
+	}
+	stagedKey struct {
+		Serial     Serial         `json:"serial"`
+		Generator  otp.Generator  `json:"generator"`
+		Counter    otp.Step       `json:"counter,omitempty"`
+		Expires    time.Time      `json:"expires,omitzero"`
+		Activation activationMark `json:"activation,omitempty"`
+	}
 )
+
+func (r importRecord) committed() bool { return !r.Committed.IsZero() }
 
 // MarshalJSON refuses: a key holds a seed. Show its Info.
 func (Key) MarshalJSON() ([]byte, error) {

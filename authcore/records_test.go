@@ -48,6 +48,14 @@ var goldenRecords = map[string]any{
 	"slow":     slow{Failures: 5, Until: recordTime, Last: recordTime},
 	"meta":     metaRecord{Made: recordTime},
 	"seed":     Serial("0123456789"),
+	"import": importRecord{
+		ID: "name-of-the-import", Process: "name-of-the-process", Actor: "RC", Reference: "7F3K-Q2M9", Began: recordTime, Touched: recordTime,
+		Committed: recordTime, Staged: 3, Keys: 250, Applied: 24, Last: recordTime,
+	},
+	"staged": stagedRecord{Keys: []stagedKey{{
+		Serial: "0123456789", Counter: 7, Expires: recordTime, Activation: "bWFyaw",
+		Generator: otp.Generator{Kind: otp.HOTP, Hash: otp.SHA256, Seed: []byte("not a real seed."), Digits: 6},
+	}}},
 	"audit": Event{
 		Time: recordTime, Kind: NextCodeAsked, Reference: "7F3K-Q2M9", Holder: "jdupont", Unknown: "mark", Serial: "0123456789", Actor: "RC",
 		Address: "192.0.2.7", Agent: "Firefox", Detail: "logout",
@@ -111,6 +119,10 @@ func livedIn(t tb) *handover {
 	h.redeem()
 	h.denied(h.login("jdupont", pin+h.shows(500)))
 	h.denied(h.login("nobody.here", pin+h.shows(0)))
+	i, err := h.BeginImport(t.Context(), by, false)
+	mustBeNil(t, err)
+	mustBeNil(t, i.Add(t.Context(), 1, NewKey{Serial: "STAGED-1", Generator: totpKey("STAGED-1")}))
+	mustBeNil(t, i.stage(t.Context()))
 	return h
 }
 
@@ -220,6 +232,7 @@ func mine(name string, c Challenge) bool {
 // somebody else by copying its record.
 func TestRecordsOfSomebodyElse(t *testing.T) {
 	b := livedIn(t)
+	b.must(b.clearImport(t.Context()))
 	own := b.key
 	b.key = b.addKey("OTHER-1")
 	b.addPerson("mmartin", "OTHER-1")

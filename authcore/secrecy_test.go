@@ -58,7 +58,7 @@ func spellings(secrets ...string) (all []string) {
 // exported holds a value of every exported type, but for those that are nothing
 // but a word or a number.
 var exported = map[string]any{
-	"Activation": Activation{}, "Account": Account{}, "Actor": Actor{}, "Challenge": Challenge{}, "Config": Config{}, "Difference": Difference{}, "Display": Display{}, "EmergencyOrder": EmergencyOrder{}, "Event": Event{}, "Gate": Gate{},
+	"Activation": Activation{}, "Account": Account{}, "Actor": Actor{}, "Challenge": Challenge{}, "Config": Config{}, "Difference": Difference{}, "Display": Display{}, "EmergencyOrder": EmergencyOrder{}, "Event": Event{}, "Gate": Gate{}, "Import": Import{},
 	"Key": Key{}, "KeyInfo": KeyInfo{}, "NewKey": NewKey{}, "NewPINAnswer": NewPINAnswer{}, "NewPasscodeAnswer": NewPasscodeAnswer{},
 	"NextCodeAnswer": NextCodeAnswer{}, "PIN": PIN{}, "PINHash": PINHash(""), "Passcode": Passcode{}, "PasscodeAnswer": PasscodeAnswer{}, "Policy": Policy{},
 	"ReplaceOrder": ReplaceOrder{}, "Reply": Reply{}, "Requirement": Requirement{}, "Roster": Roster{}, "RosterPlan": RosterPlan{}, "Rule": Rule{}, "Secrets": Secrets{}, "Session": Session{}, "Source": Source{}, "Step": Step{},
@@ -222,7 +222,12 @@ func TestNothingThatRunsShowsASecret(t *testing.T) {
 	mustBeNil(t, err)
 	keys := keysOf(t, file)
 	b.inService("jdupont", canaryPIN)
-	for _, v := range []any{b.Gate, b.secrets(), b.shared, Config{Store: b.store, Secrets: b.secrets()}, &turn{gate: b.Gate, secrets: b.secrets()}} {
+	i, err := b.BeginImport(t.Context(), by, false)
+	mustBeNil(t, err)
+	g := totpKey("NEW-1")
+	g.Seed = []byte(canaryBytes)
+	mustBeNil(t, i.Add(t.Context(), 1, NewKey{Serial: "NEW-1", Generator: g}))
+	for _, v := range []any{b.Gate, i, b.secrets(), b.shared, Config{Store: b.store, Secrets: b.secrets()}, &turn{gate: b.Gate, secrets: b.secrets()}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
 			if got := shows(fmt.Sprintf(verb, v), keys...); got != "" {
 				t.Errorf("%s of a %T shows %s", verb, v, got)

@@ -138,6 +138,8 @@ type adminCall struct {
 	by     authcore.Actor
 	query  url.Values
 	status int // of the answer
+
+	answered bool // serve has sent the answer
 }
 
 // serve answers one request. What is wrong with it is found before the gate is
@@ -154,7 +156,7 @@ func (api adminAPI) serve(route adminRoute, w http.ResponseWriter, r *http.Reque
 		return err
 	}
 	answer, err := route.serve(c)
-	if err != nil {
+	if err != nil || c.answered {
 		return err
 	}
 	return c.write(answer)
@@ -200,7 +202,7 @@ func adminFailure(w http.ResponseWriter, err error) error {
 	case errors.Is(err, authcore.ErrNotFound):
 		return adminRefusal(http.StatusNotFound, "%w", err)
 	case errors.Is(err, authcore.ErrExists), errors.Is(err, authcore.ErrSeedExists),
-		errors.Is(err, authcore.ErrAssigned), errors.Is(err, authcore.ErrState), errors.Is(err, authcore.ErrTooManyKeys):
+		errors.Is(err, authcore.ErrImporting), errors.Is(err, authcore.ErrAssigned), errors.Is(err, authcore.ErrState), errors.Is(err, authcore.ErrTooManyKeys):
 		return adminRefusal(http.StatusConflict, "%w", err)
 	}
 	reference := authcore.NewReference()

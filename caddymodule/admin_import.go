@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,67 +14,41 @@ import (
 )
 
 const (
-	maxImport   = 64 << 20 // bytes of a file
-	maxProblems = 1000     // that a report lists
-	importTime  = 5 * time.Minute
+	maxImport   = keyfile.MaxBytes // of a file
+	maxProblems = 1000             // that a report lists
+	importTime  = 15 * time.Minute // for a file to arrive
 )
 
 // importParameters say what a file does not say of itself, and how to take it.
-var importParameters = []string{"format", "encoding", "kind", "digits", "period", "hash", "dry_run", "partial"}
-
-// importReport is the answer to an import. It names keys by their line and
-// serial number and never shows what else the file holds.
-type importReport struct {
-	Error        string          `json:"error,omitempty"`
-	DryRun       bool            `json:"dry_run"`
-	Good         int             `json:"good"`     // keys of the file that can be imported
-	Imported     int             `json:"imported"` // keys that were
-	Refused      int             `json:"refused"`
-	Problems     []importProblem `json:"problems"`                // the first of the refusals
-	MoreProblems int             `json:"more_problems,omitempty"` // how many are not listed
-}
-
-// importProblem is why one key is refused.
-type importProblem struct {
-	Line    int    `json:"line"`
-	Serial  string `json:"serial,omitempty"`
-	Problem string `json:"problem"`
-}
-
-// add notes a refusal.
-func (r *importReport) add(line int, serial string, err error) {
-	if r.Refused++; len(r.Problems) == maxProblems {
-		r.MoreProblems++
-		return
-	}
-	r.Problems = append(r.Problems, importProblem{line, serial, err.Error()})
-}
+var importParameters = []string{"format", "encoding", "kind", "digits", "period", "hash", "dry_run", "partial", "serial", "progress"}
 
 // importKeys puts the keys of a supplier's file in stock: all of them, or none
 // when one is refused, unless the caller wants what is good.
-func importKeys(c *adminCall) (any, error) {
+func importKeys(c *adminCall) (any, error) { return c.importKeys(maxImport) }
+
+// importKeys imports a file of at most limit bytes.
+func (c *adminCall) importKeys(limit int64) (any, error) {
+	limit += maxImportForm
+	if c.ContentLength > limit {
+		return nil, refuseFile(keyfile.ErrTooLarge)
+	}
+	c.Body = http.MaxBytesReader(c.w, c.Body, limit)
+	defer drain(c.Body) // a client that still sends does not look at the answer
 	o, err := c.importOptions()
 	if err != nil {
 		return nil, err
 	}
-	dryRun, err := c.flag("dry_run")
+	b, err := c.importBatch()
 	if err != nil {
 		return nil, err
 	}
-	partial, err := c.flag("partial")
-	if err != nil {
+	if err := b.run(o); err != nil {
 		return nil, err
 	}
-	b := &importBatch{adminCall: c, report: importReport{DryRun: dryRun, Problems: []importProblem{}}}
-	if err := b.read(o, maxImport); err != nil {
-		return nil, err
+	if b.progress.wanted {
+		c.answered = true
+		b.progress.line(c.status, b.report)
 	}
-	if !dryRun && (partial || b.report.Refused == 0) {
-		if err := b.put(partial); err != nil {
-			return nil, err
-		}
-	}
-	b.judge(partial)
 	return b.report, nil
 }
 
@@ -103,125 +76,167 @@ func (c *adminCall) importOptions() (o keyfile.Options, err error) {
 	if err != nil {
 		return o, adminRefusal(http.StatusBadRequest, "%w", err)
 	}
+	if v := c.query.Get("serial"); v != "" {
+		serial, err := readSerial(v)
+		o.Serial = string(serial)
+		return o, err
+	}
 	return o, nil
 }
 
 // importBatch is one import under way.
 type importBatch struct {
 	*adminCall
-	keys   []authcore.NewKey
-	lines  []int // where each stands
-	report importReport
+	in       *authcore.Import
+	partial  bool
+	progress *importProgress
+	report   importReport
+
+	usedPINs, unusedPINs int // keys to which the file gives a PIN
 }
 
-// read reads a file of at most limit bytes and checks each key, against the
-// others and against the store. The admin endpoint allows ten seconds for a body, too few for a large
-// file that comes from a person's own machine.
-func (b *importBatch) read(o keyfile.Options, limit int64) error {
-	t, _, err := mime.ParseMediaType(b.Header.Get("Content-Type"))
-	if err != nil || t != "text/csv" && t != "application/octet-stream" {
-		return adminRefusal(http.StatusUnsupportedMediaType, "the body is the supplier's file as it is, with the header Content-Type: text/csv or application/octet-stream")
+// importBatch reads how the file is to be taken.
+func (c *adminCall) importBatch() (*importBatch, error) {
+	dryRun, err := c.flag("dry_run")
+	if err != nil {
+		return nil, err
 	}
-	if b.ContentLength > limit {
-		return fileRefusal(keyfile.ErrTooLarge)
+	b := &importBatch{adminCall: c, report: importReport{DryRun: dryRun, Problems: []importProblem{}}}
+	if b.partial, err = c.flag("partial"); err != nil {
+		return nil, err
 	}
-	_ = http.NewResponseController(b.w).SetReadDeadline(time.Now().Add(importTime)) // at worst the ten seconds stay
-	seeds := make(map[string]int)
-	for rec, err := range keyfile.Read(http.MaxBytesReader(b.w, b.Body, limit), o) {
+	b.progress = &importProgress{w: c.w}
+	b.progress.wanted, err = c.flag("progress")
+	return b, err
+}
+
+// run imports the file. An answer that is no refusal of the request stands in the
+// report.
+func (b *importBatch) run(o keyfile.Options) (err error) {
+	b.progress.prepare()
+	// The admin endpoint allows ten seconds for a body, too few for a large file
+	// that comes from a person's own machine. At worst the ten seconds stay.
+	_ = http.NewResponseController(b.w).SetReadDeadline(time.Now().Add(importTime))
+	file, err := b.importFile(&o)
+	if err != nil {
+		return err
+	}
+	// A caller that leaves when the file is there stops nothing.
+	ctx := context.WithoutCancel(b.Context())
+	if b.in, err = b.gate.BeginImport(ctx, b.by, b.report.DryRun); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.in.Cancel(ctx)) }()
+	if err := b.read(ctx, file, o); err != nil {
+		return b.fileRefusal(err)
+	}
+	if err := file.end(); err != nil {
+		return err
+	}
+	if !b.report.DryRun && (b.partial || b.report.Refused == 0) {
+		if err := b.commit(ctx); err != nil {
+			return err
+		}
+	}
+	b.judge()
+	return nil
+}
+
+func drain(body io.Reader) { _, _ = io.Copy(io.Discard, body) }
+
+// read reads the file and checks each key, against the others and against the
+// store.
+func (b *importBatch) read(ctx context.Context, file io.Reader, o keyfile.Options) error {
+	for rec, err := range keyfile.Read(file, o) {
 		if problem, ok := errors.AsType[*keyfile.Problem](err); ok {
 			b.report.add(problem.Line, problem.Serial, problem.Err)
 			continue
 		}
 		if err != nil {
-			return fileRefusal(err)
-		}
-		if err := b.check(rec, seeds); err != nil {
 			return err
 		}
+		if err := b.add(ctx, rec); err != nil {
+			return storeError{err}
+		}
+		b.progress.tell(importStep{Read: b.in.Good() + b.report.Refused})
 	}
-	b.report.Good = len(b.keys)
+	b.report.Good = b.in.Good()
 	return nil
 }
 
-// fileRefusal is the answer to a file that cannot be read at all.
-func fileRefusal(err error) error {
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge || errors.Is(err, keyfile.ErrTooLarge) {
-		return adminRefusal(http.StatusRequestEntityTooLarge, "the file is too large: at most %d MiB and %d keys are imported at once; cut it into several files", maxImport>>20, keyfile.MaxRecords)
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return adminRefusal(http.StatusBadRequest, "the file did not arrive whole: nothing was imported")
-	}
-	return adminRefusal(http.StatusUnprocessableEntity, "nothing was imported: %w", err)
-}
+// storeError is an error that is not the file's.
+type storeError struct{ error }
 
-// check takes a key of the file, or notes why it is refused. Its error is the
+func (e storeError) Unwrap() error { return e.error }
+
+// add takes a key of the file, or notes why it is refused. Its error is the
 // store's.
-func (b *importBatch) check(rec keyfile.Record, seeds map[string]int) error {
+func (b *importBatch) add(ctx context.Context, rec keyfile.Record) error {
 	serial, err := authcore.ParseSerial(rec.Serial)
-	if err != nil {
+	switch {
+	case err != nil && rec.Format == keyfile.OTPAuth:
+		b.report.add(rec.Line, rec.Serial, errors.New("the URI names an account and no serial number: give the key one by the parameter serial (--serial), one key a file"))
+		return nil
+	case err != nil:
 		b.report.add(rec.Line, rec.Serial, err)
 		return nil
-	}
-	if line, twice := seeds[string(rec.Generator.Seed)]; twice {
-		b.report.add(rec.Line, rec.Serial, fmt.Errorf("the key on line %d has the same seed: one code would open for both", line))
-		return nil
-	}
-	seeds[string(rec.Generator.Seed)] = rec.Line
-	if u := rec.PIN.Usage; u == keyfile.AppendPIN || u == keyfile.AlgorithmicPIN {
+	case rec.PIN.Usage == keyfile.AppendPIN, rec.PIN.Usage == keyfile.AlgorithmicPIN:
 		b.report.add(rec.Line, rec.Serial, errors.New("its PIN is typed behind the code or computed into it: the gate takes a PIN before the code only"))
 		return nil
 	}
 	k := authcore.NewKey{Serial: serial, Generator: rec.Generator, Counter: rec.Counter, Expires: rec.Expires}
-	switch err := b.gate.CheckKey(b.Context(), k); {
-	case err == nil:
-		b.keys = append(b.keys, k)
-		b.lines = append(b.lines, rec.Line)
+	unused := b.activate(&k, rec.PIN)
+	switch err := b.in.Add(ctx, rec.Line, k); {
 	case errors.Is(err, authcore.ErrExists):
 		b.report.add(rec.Line, rec.Serial, errors.New("this key is here already; it stays as it is"))
-	case errors.Is(err, authcore.ErrSeedExists):
+	case errors.Is(err, authcore.ErrRefused):
 		b.report.add(rec.Line, rec.Serial, err)
-	default:
+	case err != nil:
 		return err
+	case unused:
+		b.unusedPINs++
+	case rec.PIN.Initial != "":
+		b.usedPINs++
 	}
 	return nil
 }
 
-// put writes the keys, each in a transaction with its audit entry. A caller that
-// leaves does not stop it halfway.
-//
-// Whatever the store has against a key was asked before. Somebody else's import
-// may have come between: unless the caller wants what is good, that ends this
-// one, and the report says how far it came.
-func (b *importBatch) put(partial bool) error {
-	ctx := context.WithoutCancel(b.Context())
-	for i, k := range b.keys {
-		err := b.gate.ImportKey(ctx, b.by, k)
-		switch {
-		case err == nil:
-			b.report.Imported++
-		case !errors.Is(err, authcore.ErrExists) && !errors.Is(err, authcore.ErrSeedExists):
-			return fmt.Errorf("%d of %d keys were imported before this: %w", b.report.Imported, len(b.keys), err)
-		default:
-			b.report.add(b.lines[i], string(k.Serial), err)
-			if !partial {
-				return nil
-			}
-		}
+// activate makes the PIN that the file gives a key its activation code: whoever
+// has the file knows it, so that it is good for defining one. It reports whether
+// there is one that cannot be used: a PIN that the key itself asks for, or one
+// that cannot be typed here.
+func (*importBatch) activate(k *authcore.NewKey, pin keyfile.PINPolicy) (unused bool) {
+	if pin.Usage == keyfile.LocalPIN {
+		return pin.Initial != ""
 	}
-	return nil
+	var err error
+	k.Activation, err = authcore.ParseActivation(string(pin.Initial))
+	return err != nil
 }
 
-// judge says what came of it, where that is not what was asked for.
-func (b *importBatch) judge(partial bool) {
+// commit makes keys in stock of what was read.
+func (b *importBatch) commit(ctx context.Context) (err error) {
+	b.report.Reference, err = b.in.Commit(ctx, func(written, of int) {
+		b.progress.tell(importStep{Read: b.report.Good + b.report.Refused, Written: written, Of: of})
+	})
+	if err == nil {
+		b.report.Imported = b.report.Good
+	}
+	return err
+}
+
+// judge says what came of it, where that is not what was asked for, and what
+// else is to be known.
+func (b *importBatch) judge() {
 	r := &b.report
-	switch {
-	case r.Refused == 0:
-		return
-	case r.Imported > 0 && !partial:
-		b.status = http.StatusConflict
-		r.Error = fmt.Sprintf("%d of %d keys were imported before one was refused: import the rest with partial", r.Imported, r.Good)
-	case !partial:
+	if r.Refused > 0 && !b.partial {
 		b.status = http.StatusUnprocessableEntity
 		r.Error = fmt.Sprintf("nothing was imported: %d refused, %d good", r.Refused, r.Good)
+	}
+	if b.usedPINs > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("the file gives an initial PIN for %s: it is the activation code, with which alone the holder defines a PIN", count(b.usedPINs, "key", "keys")))
+	}
+	if b.unusedPINs > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("the file gives an initial PIN for %s that the key itself asks for, or that is not made of 4 to 16 digits: it is not used, the holder defines another at the first login", count(b.unusedPINs, "key", "keys")))
 	}
 }

@@ -10,13 +10,11 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sesame-gateway/sesame/authcore"
-	"github.com/sesame-gateway/sesame/authcore/keyfile"
 	"github.com/sesame-gateway/sesame/authcore/otp"
 )
 
@@ -110,6 +108,10 @@ func TestAdminImport(t *testing.T) {
 			imports := len(b.events(authcore.KeyImported))
 			var got importReport
 			b.want(b.upload(c.query, c.file), c.status, &got)
+			if (got.Reference == "") != (got.Imported == 0) {
+				t.Errorf("%d keys under the reference %q", got.Imported, got.Reference)
+			}
+			got.Reference = ""
 			if diff := cmp.Diff(c.want, got, inItsWords); diff != "" {
 				t.Errorf("report (-want +got):\n%s", diff)
 			}
@@ -234,9 +236,9 @@ func TestAdminImportOfALargeFile(t *testing.T) {
 		r.ContentLength = told
 		r.Header.Set("Content-Type", "text/csv")
 		b := newAdminBench(t)
-		batch := &importBatch{adminCall: &adminCall{Request: r, w: &adminAnswer{header: make(http.Header)}, gate: b.gate}}
-		refusal, ok := errors.AsType[caddy.APIError](batch.read(keyfile.Options{}, limit))
-		if !ok || refusal.HTTPStatus != http.StatusRequestEntityTooLarge || !strings.Contains(refusal.Error(), "at most 64 MiB") {
+		_, err = (&adminCall{Request: r, w: &adminAnswer{header: make(http.Header)}, gate: b.gate}).importKeys(limit - maxImportForm)
+		refusal, ok := errors.AsType[caddy.APIError](err)
+		if !ok || refusal.HTTPStatus != http.StatusRequestEntityTooLarge || !strings.Contains(refusal.Error(), "at most 160 MiB") {
 			t.Errorf("with a length of %d told: %v", told, refusal)
 		}
 		if told > 0 && body.Len() < len(file) {
@@ -270,20 +272,24 @@ func TestAdminImportReportIsBounded(t *testing.T) {
 // A caller that leaves when the file is there does not stop the import halfway.
 func TestAdminImportOutlivesItsCaller(t *testing.T) {
 	b := newAdminBench(t)
-	body := csvLine("FT1") + csvLine("FT2")
-	r, err := http.NewRequest(http.MethodPost, "http://localhost/sesame/keys/import", strings.NewReader(body))
-	b.must(err)
-	c := &adminCall{Request: r, gate: b.gate, by: castActor}
-	batch := &importBatch{adminCall: c}
-	for _, serial := range []authcore.Serial{"FT1", "FT2"} {
-		batch.keys = append(batch.keys, authcore.NewKey{Serial: serial, Generator: castKey(string(serial)), Expires: adminStart.Add(time.Hour)})
-		batch.lines = append(batch.lines, 0)
-	}
 	ctx, leave := context.WithCancel(t.Context())
-	leave()
-	c.Request = r.WithContext(ctx)
-	b.must(batch.put(false))
-	if batch.report.Imported != 2 {
-		t.Errorf("%d keys were imported, want 2", batch.report.Imported)
+	body := io.MultiReader(strings.NewReader(csvLine("FT1")+csvLine("FT2")), leaving{leave})
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/sesame/keys/import", body)
+	b.must(err)
+	r.Header.Set("Content-Type", "text/csv")
+	a := &adminAnswer{header: make(http.Header)}
+	b.mux.ServeHTTP(a, r)
+	var got importReport
+	b.want(a, http.StatusOK, &got)
+	if ctx.Err() == nil || got.Imported != 2 {
+		t.Errorf("the caller left: %v; %d keys were imported, want 2", ctx.Err() != nil, got.Imported)
 	}
+}
+
+// leaving is the end of a body, with which its sender goes.
+type leaving struct{ leave func() }
+
+func (l leaving) Read([]byte) (int, error) {
+	l.leave()
+	return 0, io.EOF
 }

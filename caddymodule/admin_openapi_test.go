@@ -298,6 +298,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		"ActivationCode": activationCode{}, "ReplaceOrder": replaceOrder{}, "Replacement": replacement{},
 		"Key": authcore.KeyInfo{}, "KeyList": keyList{}, "ImportReport": importReport{}, "ImportProblem": importProblem{},
 		"Session": sessionView{}, "SessionList": sessionList{}, "Whois": whois{}, "Event": authcore.Event{}, "EventList": eventList{},
+		"ImportProgress": progressLine{}, "ImportStep": importStep{},
 	}
 	for name, s := range d.Components.Schemas {
 		if _, ok := types[name]; !ok && s.Type == "object" && name != "Error" {
@@ -355,6 +356,7 @@ func TestOpenAPIHasEveryWord(t *testing.T) {
 		{"Event", "kind", allWords[authcore.EventKind]()},
 		{"PeopleStep", "kind", allWords[authcore.StepKind]()},
 		{"Difference", "field", allWords[authcore.AccountField]()},
+		{"ImportReport", "needs", []any{string(needsPassword), string(needsKey)}},
 		{"Whois", "cause", []any{string(causeNone), string(causeAccount), string(causeKey), string(causePIN), string(causeLock), string(causeRights)}},
 	} {
 		if diff := cmp.Diff(c.want, d.Components.Schemas[c.schema].Properties[c.property].Enum); diff != "" {

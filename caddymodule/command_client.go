@@ -26,13 +26,14 @@ type client struct {
 	json            bool
 }
 
-// question is one request to the admin API. Its body is body in JSON, or else
-// file as it is.
+// question is one request to the admin API. Its body is body in JSON, or file as
+// it is, or upload.
 type question struct {
 	method, path string
 	query        url.Values
 	body         any
 	file         []byte
+	upload       *upload
 }
 
 // ask asks the server and says what it answered: as JSON, or in say's words. An
@@ -69,6 +70,21 @@ func (c *client) send(q question) ([]byte, error) {
 
 // exchange is send, with the answer's header.
 func (c *client) exchange(q question) ([]byte, http.Header, error) {
+	body, header, err := c.open(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer body.Close()
+	raw, err := io.ReadAll(body)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the server's answer broke off: %w", err)
+	}
+	return raw, header, nil
+}
+
+// open is exchange for an answer that is read while it comes; the caller closes
+// it.
+func (c *client) open(q question) (io.ReadCloser, http.Header, error) {
 	address, err := caddycmd.DetermineAdminAPIAddress(c.address, nil, c.config, c.adapter)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the admin endpoint is not known: %w", err)
@@ -85,12 +101,7 @@ func (c *client) exchange(q question) ([]byte, http.Header, error) {
 	if err != nil {
 		return nil, nil, c.explain(address, err)
 	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, nil, fmt.Errorf("the server's answer broke off: %w", err)
-	}
-	return raw, resp.Header, nil
+	return resp.Body, resp.Header, nil
 }
 
 // content gives the request's headers and body.
@@ -100,6 +111,9 @@ func (q question) content() (http.Header, io.Reader, error) {
 		header.Set(actorHeader, name)
 	}
 	switch {
+	case q.upload != nil:
+		body, err := q.upload.content(header)
+		return header, body, err
 	case q.file != nil:
 		header.Set("Content-Type", "application/octet-stream")
 		return header, bytes.NewReader(q.file), nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // importFlags are the flags of "key import", which the server knows as
@@ -22,15 +23,22 @@ var importFlags = []struct{ name, usage string }{
 	{"digits", "the length of a code where the file does not say: 6 to 8"},
 	{"period", "the period where the file does not say, in seconds: 30 or 60"},
 	{"hash", "the hash function where the file does not say: sha1, sha256 or sha512"},
+	{"serial", "the serial number of the one key of an otpauth file, which has none"},
+}
+
+// importOrder is one run of "key import".
+type importOrder struct {
+	*client
+	file                      string
+	passwordFile, preSharedIn string
+	upload                    upload
 }
 
 func keyImportCommand() *cobra.Command {
+	var o importOrder
 	cmd := newCommand("import FILE", "Puts a supplier's keys in stock (- is the standard input)", cobra.ExactArgs(1), func(c *client, args []string) error {
-		file, err := readFile(c.cmd.InOrStdin(), args[0], maxImport)
-		if err != nil {
-			return err
-		}
-		return c.importKeys(question{method: http.MethodPost, path: "/sesame/keys/import", query: c.importQuery(), file: file})
+		o.client, o.file = c, args[0]
+		return o.run()
 	})
 	f := cmd.Flags()
 	for _, flag := range importFlags {
@@ -38,66 +46,192 @@ func keyImportCommand() *cobra.Command {
 	}
 	f.Bool("dry-run", false, "check only, write nothing")
 	f.Bool("partial", false, "import what is good, though other keys of the file are refused")
+	f.Bool("progress", false, "show how far it is, as is done on a terminal")
+	f.StringVar(&o.passwordFile, "password-file", "", "a file that holds the password of the keys' file; without it you are asked for it if it is needed")
+	f.StringVar(&o.preSharedIn, "key-file", "", "a file that holds the pre-shared key, in hexadecimal digits; without it you are asked for it if it is needed")
 	return cmd
 }
 
-// importQuery gives the flags as the server's parameters.
-func (c *client) importQuery() url.Values {
-	query := make(url.Values)
-	for _, name := range importParameters {
-		if f := c.cmd.Flags().Lookup(strings.ReplaceAll(name, "_", "-")); f.Changed {
-			query.Set(name, f.Value.String())
-		}
+// run sends the file; once more, with what opens it, when the server says that
+// it needs that and there is somebody to ask.
+func (o *importOrder) run() error {
+	if err := o.prepare(); err != nil {
+		return err
 	}
-	return query
+	r, err := o.post()
+	if err == nil && r.Needs != "" {
+		if err := o.askFor(r.Needs); err != nil {
+			return err
+		}
+		r, err = o.post()
+	}
+	if err != nil {
+		return err
+	}
+	return o.tell(r)
 }
 
-// readFile reads a file that the server would take: its size is looked at here,
-// where there is still somebody to tell. limit is in bytes.
-func readFile(stdin io.Reader, name string, limit int64) ([]byte, error) {
+// prepare looks at the files, while there is still somebody to tell.
+func (o *importOrder) prepare() (err error) {
+	inputs := 0
+	for _, name := range []string{o.file, o.passwordFile, o.preSharedIn} {
+		if name == "-" {
+			inputs++
+		}
+	}
+	if inputs > 1 {
+		return errors.New("only one of the files can be the standard input (-)")
+	}
+	stdin := o.cmd.InOrStdin()
+	if o.upload.password, err = readSecretFile(stdin, o.passwordFile); err != nil {
+		return err
+	}
+	if o.upload.key, err = readSecretFile(stdin, o.preSharedIn); err != nil {
+		return err
+	}
+	o.upload.open = func() (io.ReadCloser, error) { return openKeyFile(o.file) }
+	if o.file == "-" {
+		o.upload.open = func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }
+	}
+	return nil
+}
+
+// openKeyFile opens a file that the server would take.
+func openKeyFile(name string) (io.ReadCloser, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("the file cannot be read: %w", err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		err = fmt.Errorf("the file cannot be read: %w", err)
+	case info.IsDir():
+		err = fmt.Errorf("the file cannot be read: %s is a directory", name)
+	case info.Size() > maxImport:
+		err = fmt.Errorf("the file is larger than %d MiB: cut it into several", maxImport>>20)
+	case info.Size() == 0 && info.Mode().IsRegular():
+		err = errors.New("the file is empty")
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// readSecretFile reads what a person wrote into a file, without the line break
+// that editors put at its end; nil without a file.
+func readSecretFile(stdin io.Reader, name string) ([]byte, error) {
+	if name == "" {
+		return nil, nil
+	}
 	in := stdin
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, fmt.Errorf("the file cannot be read: %w", err)
+			return nil, fmt.Errorf("the file with the secret cannot be read: %w", err)
 		}
 		defer f.Close()
 		in = f
 	}
-	content, err := io.ReadAll(io.LimitReader(in, limit+1))
+	content, err := io.ReadAll(io.LimitReader(in, maxImportSecret+1))
+	secret := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("the file cannot be read: %w", err)
-	case int64(len(content)) > limit:
-		return nil, fmt.Errorf("the file is larger than %d MiB: cut it into several", limit>>20)
-	case len(content) == 0:
-		return nil, errors.New("the file is empty")
+		return nil, fmt.Errorf("the file with the secret cannot be read: %w", err)
+	case len(secret) == 0:
+		return nil, errors.New("the file with the secret is empty")
+	case len(secret) > maxImportSecret:
+		return nil, fmt.Errorf("the file with the secret is longer than %d bytes: is it the right one?", maxImportSecret)
 	}
-	return content, nil
+	return []byte(secret), nil
 }
 
-// importKeys sends the file and shows the report, which comes with a refusal
-// too.
-func (c *client) importKeys(q question) error {
-	raw, err := c.send(q)
-	if refusal, ok := errors.AsType[*serverRefusal](err); ok && json.Valid(refusal.body) {
-		raw = refusal.body
-	} else if err != nil {
+// askFor asks for the secret that the server needs, without echo.
+func (o *importOrder) askFor(needs importSecret) error {
+	into, flag, prompt := &o.upload.password, "--password-file", "password of the file"
+	if needs == needsKey {
+		into, flag, prompt = &o.upload.key, "--key-file", "pre-shared key, in hexadecimal digits"
+	}
+	stdin, ok := o.cmd.InOrStdin().(*os.File)
+	if !ok || o.file == "-" || *into != nil || !term.IsTerminal(int(stdin.Fd())) {
+		return fmt.Errorf("nothing was imported: the file is protected, give its secret (%s) by %s", needs, flag)
+	}
+	fmt.Fprintf(o.cmd.ErrOrStderr(), "%s: ", prompt)
+	typed, err := term.ReadPassword(int(stdin.Fd()))
+	fmt.Fprintln(o.cmd.ErrOrStderr())
+	if err != nil || len(typed) == 0 {
+		return errors.Join(fmt.Errorf("nothing was imported: the %s is missing", needs), err)
+	}
+	*into = typed
+	return nil
+}
+
+// query gives the flags as the server's parameters.
+func (o *importOrder) query() url.Values {
+	query := make(url.Values)
+	for _, name := range importParameters {
+		if f := o.cmd.Flags().Lookup(strings.ReplaceAll(name, "_", "-")); f.Changed {
+			query.Set(name, f.Value.String())
+		}
+	}
+	if stderr, ok := o.cmd.ErrOrStderr().(*os.File); ok && term.IsTerminal(int(stderr.Fd())) && !query.Has("progress") {
+		query.Set("progress", "true")
+	}
+	return query
+}
+
+// importAnswer is the report, as the server sent it.
+type importAnswer struct {
+	importReport
+	raw []byte
+}
+
+// post sends the file and returns the report, which comes with a refusal too.
+func (o *importOrder) post() (a importAnswer, err error) {
+	q := question{method: http.MethodPost, path: "/sesame/keys/import", query: o.query(), upload: &o.upload}
+	show := newStepLine(o.cmd.ErrOrStderr())
+	defer show.end()
+	body, _, err := o.open(q)
+	if refusal, ok := errors.AsType[*serverRefusal](err); ok {
+		a.raw = refusal.body
+		if json.Unmarshal(a.raw, &a.importReport) != nil {
+			return a, err
+		}
+		return a, nil
+	}
+	if err != nil {
+		return a, err
+	}
+	defer body.Close()
+	for d := json.NewDecoder(body); ; {
+		var raw json.RawMessage
+		var line progressLine
+		if err := errors.Join(d.Decode(&raw), json.Unmarshal(raw, &line)); err != nil {
+			return a, unreadable(err)
+		}
+		if line.Progress == nil {
+			a.raw = raw
+			return a, json.Unmarshal(raw, &a.importReport)
+		}
+		show.step(*line.Progress)
+	}
+}
+
+// tell shows the report, and is an error when not everything was imported.
+func (o *importOrder) tell(a importAnswer) error {
+	if !o.json {
+		o.sayImport(a.importReport)
+	} else if err := o.printJSON(a.raw); err != nil {
 		return err
 	}
-	var r importReport
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return fmt.Errorf("the server's answer cannot be read: are server and command of one version? (%w)", err)
+	switch {
+	case a.Error != "":
+		return errors.New(clean(a.Error))
+	case a.Refused > 0:
+		return fmt.Errorf("not everything was imported: %s refused", count(a.Refused, "key", "keys"))
 	}
-	if c.json {
-		err = errors.Join(err, c.printJSON(raw))
-	} else {
-		c.sayImport(r)
-	}
-	if err == nil && r.Refused > 0 {
-		return fmt.Errorf("not everything was imported: %s refused", count(r.Refused, "key", "keys"))
-	}
-	return err
+	return nil
 }
 
 // sayImport shows what was refused, and what was done unless nothing was.
@@ -111,6 +245,9 @@ func (c *client) sayImport(r importReport) {
 	}
 	if r.MoreProblems > 0 {
 		c.say("and %d more", r.MoreProblems)
+	}
+	for _, note := range r.Notes {
+		c.say("%s", note)
 	}
 	switch {
 	case r.DryRun && r.Error == "":

@@ -242,3 +242,27 @@ func stepText(s authcore.Step) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// readFile reads a file that the server would take: its size is looked at here,
+// where there is still somebody to tell. limit is in bytes.
+func readFile(stdin io.Reader, name string, limit int64) ([]byte, error) {
+	in := stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("the file cannot be read: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	content, err := io.ReadAll(io.LimitReader(in, limit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the file cannot be read: %w", err)
+	case int64(len(content)) > limit:
+		return nil, fmt.Errorf("the file is larger than %d MiB: cut it into several", limit>>20)
+	case len(content) == 0:
+		return nil, errors.New("the file is empty")
+	}
+	return content, nil
+}

@@ -70,6 +70,10 @@ type Options struct {
 	Period time.Duration
 	Hash   otp.Hash
 
+	// Serial is the serial number of the one key of a file whose format has
+	// none: it stands in for the account of an otpauth URI.
+	Serial string
+
 	// Password is asked for the password of a file that is protected by one,
 	// and for nothing else; at most once. nil refuses such a file with
 	// ErrPasswordWanted. Its error refuses the file as it is.

@@ -28,8 +28,9 @@ var otpauthKnown = map[string]bool{
 //	otpauth://totp/ISSUER:ACCOUNT?secret=BASE32&algorithm=SHA1&digits=6&period=30
 //	otpauth://hotp/ISSUER:ACCOUNT?secret=BASE32&counter=0
 //
-// The serial number is the parameter of that name, which is no part of the
-// format but written by some servers, or else the account.
+// The format has no serial number. It is the parameter of that name, which some
+// servers write, or else Options.Serial, or else the account, which other
+// servers fill with it.
 func otpauthParser(o Options) lineParser {
 	return func(line string) (Record, error) {
 		rec := Record{Format: OTPAuth}
@@ -42,7 +43,7 @@ func otpauthParser(o Options) lineParser {
 			return rec, err
 		}
 		rec.Holder = labelOf(otpauthAccount(u.Path))
-		if rec.Serial, err = serialOf(cmp.Or(query["serial"], otpauthAccount(u.Path))); err != nil {
+		if rec.Serial, err = serialOf(cmp.Or(query["serial"], o.Serial, otpauthAccount(u.Path))); err != nil {
 			return rec, err
 		}
 		err = otpauthRecord(&rec, u.Host, query, o)
