@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 )
 
 // Account is a person as the gate knows them: who they are, what they are to
@@ -29,6 +31,9 @@ type Account struct {
 	// End is when the account closes of itself: from then on the person is shut
 	// out as if disabled. Zero: never.
 	End time.Time
+	// Attributes are what French education says of the person to applications; see
+	// package fredu.
+	Attributes fredu.Set
 }
 
 // Closed reports whether an account lets nobody in now: it is disabled, or its
@@ -99,6 +104,9 @@ func (a Account) Validate() error {
 	if a.Establishment != "" && !ValidUAI(a.Establishment) {
 		return fmt.Errorf("the establishment of %s, %.20q, is no UAI: seven digits and the letter that checks them", a.Identifier, a.Establishment)
 	}
+	if err := a.Attributes.Bounded(); err != nil {
+		return fmt.Errorf("the attributes of %s: %w", a.Identifier, err)
+	}
 	return nil
 }
 
@@ -116,20 +124,7 @@ func plainText(s string) error {
 
 // ValidUAI reports whether s is the number of an establishment: seven digits and
 // a letter, which is their remainder by 23 in an alphabet without I, O and Q.
-func ValidUAI(s string) bool {
-	const letters = "ABCDEFGHJKLMNPRSTUVWXYZ"
-	if len(s) != 8 {
-		return false
-	}
-	n := 0
-	for _, r := range s[:7] {
-		if !isASCIIDigit(r) {
-			return false
-		}
-		n = n*10 + int(r-'0')
-	}
-	return s[7] == letters[n%len(letters)]
-}
+func ValidUAI(s string) bool { return fredu.ValidUAI(s) }
 
 // RuleKind is what a rule looks at. The zero value is invalid.
 type RuleKind uint8

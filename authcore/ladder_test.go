@@ -78,6 +78,11 @@ var rungs = []struct {
 		},
 	},
 	{
+		pkg:    "authcore/fredu",
+		deep:   map[string]string{module + "": "a vocabulary at the bottom of the ladder", "net": "a vocabulary"},
+		direct: map[string]string{"os": "no file", "context": "nothing waits", "crypto/rand": "nothing is drawn"},
+	},
+	{
 		pkg: "authcore/store",
 		deep: map[string]string{
 			module + "authcore":         "a store does not know what a key or a session is",

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
@@ -23,9 +24,26 @@ const (
 	FieldFunctions                             // "functions"
 	FieldEstablishment                         // "establishment"
 	FieldEnd                                   // "end"
+	// What follows are the attributes of package fredu, by their names: AttributeField.
 )
 
-var accountFieldNames = words[AccountField]{what: "field of an account", names: []string{"", "given_name", "surname", "email", "groups", "functions", "establishment", "end"}}
+var accountFieldNames = words[AccountField]{what: "field of an account", names: append(
+	[]string{"", "given_name", "surname", "email", "groups", "functions", "establishment", "end"}, attributeNames()...)}
+
+func attributeNames() (names []string) {
+	for _, a := range fredu.Attributes() {
+		names = append(names, a.String())
+	}
+	return names
+}
+
+// AttributeField is the field of an attribute.
+func AttributeField(a fredu.Attribute) AccountField { return FieldEnd + AccountField(a) }
+
+// attribute is the attribute that a field is; the zero one where it is none.
+func (f AccountField) attribute() fredu.Attribute {
+	return fredu.Attribute(max(f, FieldEnd) - FieldEnd)
+}
 
 // String gives the field's word.
 func (f AccountField) String() string { return accountFieldNames.name(f) }
@@ -62,6 +80,8 @@ func (a Account) With(values Account, fields []AccountField) Account {
 			a.Establishment = values.Establishment
 		case FieldEnd:
 			a.End = values.End
+		default:
+			a.Attributes = a.Attributes.Like(values.Attributes, f.attribute())
 		}
 	}
 	return a
@@ -87,6 +107,8 @@ func (a Account) text(f AccountField) string {
 		if !a.End.IsZero() {
 			return a.End.UTC().Format(time.RFC3339Nano)
 		}
+	default:
+		return strings.Join(a.Attributes.Values(f.attribute()), ",")
 	}
 	return ""
 }
@@ -97,7 +119,7 @@ func setText(list []string) string {
 
 // Differences says what becomes of the account when it is as another is.
 func (a Account) Differences(to Account) (all []Difference) {
-	for f := FieldGivenName; f <= FieldEnd; f++ {
+	for f := FieldGivenName; int(f) < len(accountFieldNames.names); f++ {
 		if from, is := a.text(f), to.text(f); from != is {
 			all = append(all, Difference{f, from, is})
 		}

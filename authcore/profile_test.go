@@ -7,13 +7,31 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 )
 
-var allFields = []AccountField{FieldGivenName, FieldSurname, FieldEmail, FieldGroups, FieldFunctions, FieldEstablishment, FieldEnd}
+var allFields = func() []AccountField {
+	all := []AccountField{FieldGivenName, FieldSurname, FieldEmail, FieldGroups, FieldFunctions, FieldEstablishment, FieldEnd}
+	for _, a := range fredu.Attributes() {
+		all = append(all, AttributeField(a))
+	}
+	return all
+}()
+
+// fullAttributes has a value for every attribute.
+func fullAttributes() fredu.Set {
+	return attributesOf(fredu.Change{
+		fredu.Rne: {"0693045K$UAJ$PU$ADM$0693045K$T3$LP$320", "0291101P$UAJ$PU$ENS$0291101P$T3$CLG$340"}, fredu.RneResp: {"X"},
+		fredu.ResDel: {"notes||01/09/2026|31/08/2027|cdurand|||x|"}, fredu.GestResp: {"01/09/2026$31/08/2027$805$NOTES"},
+		fredu.FonctAdm: {"DIR"}, fredu.Academy: {"017"}, fredu.Title: {"Proviseure"}, fredu.Grade: {"a"}, fredu.Discipline: {"b"}, fredu.FonctM: {"c"},
+		fredu.TypEnsi: {"d"}, fredu.EmployeeNumber: {"14E9912345ABC"}, fredu.BirthDate: {"01/01/1980"}, fredu.Civility: {"Mme"}, fredu.CivilityCode: {"2"},
+	})
+}
 
 func fullAccount() Account {
 	return Account{Identifier: "mmartin", GivenName: "Marc", Surname: "Martin", Email: "mm@ac-example.fr", Groups: []string{"b", "a"},
-		Functions: []string{"DIR"}, Establishment: "0441550W", End: benchStart.Add(time.Hour)}
+		Functions: []string{"DIR"}, Establishment: "0441550W", End: benchStart.Add(time.Hour), Attributes: fullAttributes()}
 }
 
 // Each field is set by itself, and by nothing else.
@@ -42,7 +60,10 @@ func TestDifferences(t *testing.T) {
 		t.Errorf("one set of groups in another order, one instant in another zone: %+v", diff)
 	}
 	b.Surname, b.Groups, b.End = "", []string{"c"}, time.Time{}
-	want := []Difference{{FieldSurname, "Martin", ""}, {FieldGroups, "a,b", "c"}, {FieldEnd, "2026-09-01T08:58:20Z", ""}}
+	b.Attributes = a.Attributes.Like(attributesOf(fredu.Change{fredu.Title: {"Principale"}}), fredu.Title).Like(fredu.Set{}, fredu.Rne)
+	rne := "0693045K$UAJ$PU$ADM$0693045K$T3$LP$320,0291101P$UAJ$PU$ENS$0291101P$T3$CLG$340"
+	want := []Difference{{FieldSurname, "Martin", ""}, {FieldGroups, "a,b", "c"}, {FieldEnd, "2026-09-01T08:58:20Z", ""},
+		{AttributeField(fredu.Rne), rne, ""}, {AttributeField(fredu.Title), "Proviseure", "Principale"}}
 	if diff := cmp.Diff(want, a.Differences(b)); diff != "" {
 		t.Errorf("differences (-want +got):\n%s", diff)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 	"github.com/sesame-gateway/sesame/authcore/otp"
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
@@ -107,6 +108,7 @@ type (
 		Epoch         int        `json:"epoch,omitempty"`
 		Added         time.Time  `json:"added,omitzero"`
 		End           time.Time  `json:"end,omitzero"`
+		Attributes    fredu.Set  `json:"attributes,omitzero"`
 	}
 	sessionRecord struct {
 		ID      SessionID  `json:"id"`

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 	"github.com/sesame-gateway/sesame/authcore/otp"
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
@@ -25,6 +26,7 @@ var goldenRecords = map[string]any{
 	"account": accountRecord{
 		Identifier: "jdupont", GivenName: "Jeanne", Surname: "Dupont", Email: "jeanne.dupont@ac-example.fr", Groups: []string{"enseignants", "siecle"},
 		Functions: []string{"DIR"}, Establishment: "0441550W", Disabled: true, Keys: []Serial{"0123456789", "SECOND-1"}, Epoch: 3, Added: recordTime, End: recordTime.AddDate(1, 0, 0),
+		Attributes: attributesOf(fredu.Change{fredu.Rne: {"0693045K$UAJ$PU$ADM$0693045K$T3$LP$320"}, fredu.RneResp: {"X"}, fredu.Title: {"Proviseure"}}),
 	},
 	"key": keyRecord{
 		Serial: "0123456789", Holder: "jdupont", State: ToSynchronise, PIN: "$argon2id$v=19$m=12288,t=3,p=1,keyid=7$c2FsdA$aGFzaA",
@@ -61,6 +63,15 @@ var goldenRecords = map[string]any{
 		Address: "192.0.2.7", Agent: "Firefox", Detail: "logout",
 	},
 	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime},
+}
+
+// attributesOf makes attributes that are as they must be.
+func attributesOf(c fredu.Change) fredu.Set {
+	s, err := fredu.Set{}.Apply(c)
+	if err != nil {
+		panic(err)
+	}
+	return s
 }
 
 // The form of every record stands in a golden file: what is changed there can no

@@ -51,17 +51,32 @@ func (s Set) With(a Attribute, values ...string) (Set, error) {
 	if err := a.checkAll(values); err != nil {
 		return s, fmt.Errorf("%s: %w", a, err)
 	}
+	next := s.Like(Set{map[Attribute][]string{a: slices.Clone(values)}}, a)
+	if err := next.Bounded(); err != nil {
+		return s, err
+	}
+	return next, nil
+}
+
+// Like returns the set with one attribute as another set has it.
+func (s Set) Like(o Set, a Attribute) Set {
 	next := Set{maps.Clone(s.values)}
 	if next.values == nil {
 		next.values = make(map[Attribute][]string)
 	}
-	if delete(next.values, a); len(values) > 0 {
-		next.values[a] = slices.Clone(values)
+	if delete(next.values, a); len(o.values[a]) > 0 {
+		next.values[a] = o.values[a]
 	}
-	if n := next.size(); n > maxSet {
-		return s, fmt.Errorf("all values together are %d bytes, and %d at most can be kept", n, maxSet)
+	return next
+}
+
+// Bounded says in a sentence that there is more than a store keeps of a person,
+// or nil.
+func (s Set) Bounded() error {
+	if n := s.size(); n > maxSet {
+		return fmt.Errorf("all values together are %d bytes, and %d at most can be kept", n, maxSet)
 	}
-	return next, nil
+	return nil
 }
 
 func (s Set) size() (n int) {

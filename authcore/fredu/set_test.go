@@ -74,6 +74,16 @@ func TestSetRefuses(t *testing.T) {
 			t.Errorf("%s: %v; want %q", tt.a, err, tt.says)
 		}
 	}
+	// Each fits, both together do not: what takes one from elsewhere asks.
+	first, second := with(t, Set{}, GestResp, long[:10]...), with(t, Set{}, GestResp)
+	delegations := make([]string, 0, 10)
+	for i := range 10 {
+		delegations = append(delegations, fmt.Sprintf("a|%s%d|01/01/2024|01/01/2024|||||", strings.Repeat("x", 4000), i))
+	}
+	second = with(t, second, ResDel, delegations...)
+	if err := first.Like(second, ResDel).Bounded(); err == nil || first.Bounded() != nil || second.Bounded() != nil {
+		t.Errorf("80 KiB together: %v", err)
+	}
 }
 
 // A delegation is in force on its first day, on its last, and in between.
