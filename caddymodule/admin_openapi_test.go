@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 )
 
 // apiDocument is as much of OpenAPI 3.1 as docs/openapi.json uses.
@@ -301,7 +302,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		"ImportProgress": progressLine{}, "ImportStep": importStep{},
 	}
 	for name, s := range d.Components.Schemas {
-		if _, ok := types[name]; !ok && s.Type == "object" && name != "Error" {
+		if _, ok := types[name]; !ok && s.Type == "object" && name != "Error" && name != "Attributes" {
 			t.Errorf("the schema %s belongs to no type", name)
 		}
 	}
@@ -327,6 +328,23 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		if diff := cmp.Diff(required, slices.Sorted(slices.Values(s.Required))); diff != "" {
 			t.Errorf("%s: required (-type +document):\n%s", name, diff)
 		}
+	}
+}
+
+// The attributes have no struct: their names and kinds are fredu's.
+func TestOpenAPIHasEveryAttribute(t *testing.T) {
+	described := openAPI(t).Components.Schemas["Attributes"].Properties
+	for _, a := range fredu.Attributes() {
+		want := "string"
+		if a.Multiple() {
+			want = "array"
+		}
+		if got := described[a.String()].Type; got != want {
+			t.Errorf("%s is described as %q, want %s", a, got, want)
+		}
+	}
+	if len(described) != len(fredu.Attributes()) {
+		t.Errorf("%d attributes are described", len(described))
 	}
 }
 

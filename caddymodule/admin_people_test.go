@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -42,6 +44,57 @@ func TestAdminSetUser(t *testing.T) {
 	if len(details) != 2 || !details["surname, groups, functions, end"] {
 		t.Errorf("written down: %v", details)
 	}
+}
+
+// Attributes are checked by their grammar, replaced one by one, and shown.
+func TestAdminAttributes(t *testing.T) {
+	const rne, resp = "0693045K$UAJ$PU$ADM$0693045K$T3$LP$320", "0441550W$UAJ$PU$N$T3$CLG$340"
+	b := newAdminBench(t)
+	var is userView
+	b.want(b.post("/sesame/users", `{"id":"jdupont","attributes":{"FrEduRne":["`+rne+`"],"title":"Proviseure"}}`), http.StatusCreated, &is)
+	b.want(b.patch("/sesame/users/jdupont", `{"attributes":{"fredurneresp":"`+resp+`","FrEduFonctAdm":"DIR","title":""}}`), http.StatusOK, &is)
+	want := `{"FrEduFonctAdm":"DIR","FrEduRne":["` + rne + `"],"FrEduRneResp":["` + resp + `"]}`
+	if got, err := is.Attributes.MarshalJSON(); err != nil || !sameJSON(t, string(got), want) {
+		t.Errorf("the attributes are %s, %v", got, err)
+	}
+	details := ""
+	for _, e := range b.events(authcore.AccountChanged) {
+		details += e.Detail
+	}
+	if details != "FrEduRneResp, FrEduFonctAdm, title" {
+		t.Errorf("written down: %q", details)
+	}
+	before := len(b.events())
+	for body, says := range map[string]string{
+		`{"attributes":{"FrEduRne":["0693045L$UAJ$PU$ADM$0693045K$T3$LP$320"]}}`: `attributes: FrEduRne: `,
+		`{"attributes":{"FrEduRneResp":["X","` + resp + `"]}}`:                   "X says that there is none, and stands alone",
+		`{"attributes":{"title":["a","b"]}}`:                                     "title: there are 2 values, and one at most is possible",
+		`{"attributes":{"title":"a\u000ab"}}`:                                    "control character",
+		`{"attributes":{"colour":"red"}}`:                                        `"colour" is no attribute: there are FrEduRne, `,
+		`{"attributes":{"title":7}}`:                                             "an attribute is a string or an array of strings",
+		`{"attributes":{}}`:                                                      "there is nothing to change",
+	} {
+		says = strings.ReplaceAll(says, `\"`, `"`)
+		if a := b.patch("/sesame/users/jdupont", body); a.status != http.StatusBadRequest || !strings.Contains(a.error(), strings.ReplaceAll(says, `\`, "")) {
+			t.Errorf("%s: %d %s, want …%s…", body, a.status, a.error(), says)
+		}
+	}
+	if a := b.post("/sesame/users", `{"id":"x","attributes":{"codaca":"17"}}`); a.status != http.StatusBadRequest || !strings.Contains(a.error(), "three digits, such as 017") {
+		t.Errorf("adding: %d %s", a.status, a.error())
+	}
+	if n := len(b.events()); n != before {
+		t.Errorf("%d entries were written", n-before)
+	}
+}
+
+// sameJSON tells whether two documents say the same.
+func sameJSON(t *testing.T, a, b string) bool {
+	t.Helper()
+	var x, y any
+	if err := errors.Join(json.Unmarshal([]byte(a), &x), json.Unmarshal([]byte(b), &y)); err != nil {
+		t.Fatal(err)
+	}
+	return cmp.Equal(x, y)
 }
 
 func TestAdminRemoveUser(t *testing.T) {

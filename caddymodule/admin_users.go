@@ -3,11 +3,14 @@ package caddymodule
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 	"github.com/sesame-gateway/sesame/authcore/peoplefile"
 )
 
@@ -24,6 +27,7 @@ type userView struct {
 	Keys          []authcore.Serial   `json:"keys"`
 	Added         time.Time           `json:"added"`
 	End           time.Time           `json:"end,omitzero"`
+	Attributes    fredu.Set           `json:"attributes,omitzero"`
 }
 
 func viewUser(a authcore.Account) userView {
@@ -31,7 +35,7 @@ func viewUser(a authcore.Account) userView {
 		ID: a.Identifier, GivenName: a.GivenName, Surname: a.Surname, Email: a.Email,
 		Groups: append([]string{}, a.Groups...), Functions: append([]string{}, a.Functions...),
 		Establishment: a.Establishment, Disabled: a.Disabled,
-		Keys: append([]authcore.Serial{}, a.Keys...), Added: a.Added, End: a.End,
+		Keys: append([]authcore.Serial{}, a.Keys...), Added: a.Added, End: a.End, Attributes: a.Attributes,
 	}
 }
 
@@ -46,6 +50,8 @@ type newUser struct {
 	Functions     []string `json:"functions,omitempty"`
 	Establishment string   `json:"establishment,omitempty"`
 	End           string   `json:"end,omitempty"`
+
+	Attributes fredu.Change `json:"attributes,omitempty"`
 }
 
 func (u newUser) account() (authcore.Account, error) {
@@ -57,9 +63,13 @@ func (u newUser) account() (authcore.Account, error) {
 	if err != nil {
 		return authcore.Account{}, err
 	}
+	attributes, err := readAttributes(u.Attributes)
+	if err != nil {
+		return authcore.Account{}, err
+	}
 	a := authcore.Account{
 		Identifier: id, GivenName: u.GivenName, Surname: u.Surname, Email: u.Email,
-		Groups: u.Groups, Functions: u.Functions, Establishment: u.Establishment, End: end,
+		Groups: u.Groups, Functions: u.Functions, Establishment: u.Establishment, End: end, Attributes: attributes,
 	}
 	if err := a.Validate(); err != nil {
 		return a, adminRefusal(http.StatusBadRequest, "%w", err)
@@ -76,6 +86,9 @@ type userChange struct {
 	Functions     *[]string `json:"functions,omitempty"`
 	Establishment *string   `json:"establishment,omitempty"`
 	End           *string   `json:"end,omitempty"`
+
+	// Attributes that are not named stay.
+	Attributes fredu.Change `json:"attributes,omitempty"`
 }
 
 // values gives what to set, and which fields that is.
@@ -90,10 +103,25 @@ func (u userChange) values() (a authcore.Account, fields []authcore.AccountField
 		a.End, err = readEnd(*u.End)
 		fields = append(fields, authcore.FieldEnd)
 	}
+	if err == nil {
+		a.Attributes, err = readAttributes(u.Attributes)
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Attributes)) {
+		fields = append(fields, authcore.AttributeField(name))
+	}
 	if err == nil && len(fields) == 0 {
-		err = adminRefusal(http.StatusBadRequest, "there is nothing to change: give given_name, surname, email, groups, functions, establishment or end")
+		err = adminRefusal(http.StatusBadRequest, "there is nothing to change: give given_name, surname, email, groups, functions, establishment, end or attributes")
 	}
 	return a, fields, err
+}
+
+// readAttributes reads the values of attributes, each by its grammar.
+func readAttributes(c fredu.Change) (fredu.Set, error) {
+	all, err := fredu.Set{}.Apply(c)
+	if err != nil {
+		return all, adminRefusal(http.StatusBadRequest, "attributes: %w", err)
+	}
+	return all, nil
 }
 
 func set[T any](to, from *T, f authcore.AccountField, fields *[]authcore.AccountField) {

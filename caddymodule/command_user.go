@@ -2,14 +2,17 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 )
 
 func userCommands() []*cobra.Command {
@@ -53,12 +56,16 @@ func (c *client) onUser(method, id string, action []string, say func(userView)) 
 
 func userAddCommand() *cobra.Command {
 	var u newUser
+	var attributes []string
 	cmd := newCommand("add ID", "Adds a person", cobra.ExactArgs(1), func(c *client, args []string) error {
 		id, err := authcore.ParseIdentifier(args[0])
 		if err != nil {
 			return err
 		}
 		u.ID = string(id)
+		if u.Attributes, err = attributeFlags(attributes); err != nil {
+			return err
+		}
 		return ask(c, question{method: http.MethodPost, path: "/sesame/users", body: u}, func(u userView) {
 			c.say("%s is added: assign a key with `sesame key assign SERIAL %s`", nameOf(u), string(u.ID))
 		})
@@ -71,6 +78,7 @@ func userAddCommand() *cobra.Command {
 	f.StringSliceVar(&u.Functions, "function", nil, "a function, such as DIR or ADJ; may be given several times")
 	f.StringVar(&u.Establishment, "establishment", "", "the establishment's number (UAI)")
 	f.StringVar(&u.End, "end", "", "the last day of the account: 2026-07-31 or 31/07/2026, in the server's time zone")
+	f.StringArrayVar(&attributes, "attribute", nil, "NAME=VALUE, such as FrEduRneResp=X; may be given several times")
 	return cmd
 }
 
@@ -97,7 +105,8 @@ func userSetCommand() *cobra.Command {
 		})
 	})
 	cmd.Long = `Changes what is known of a person. What is not named stays as it is; an empty
-value is none. Groups and functions are replaced as a whole.`
+value is none. Groups, functions and the values of one attribute are replaced as
+a whole.`
 	f := cmd.Flags()
 	f.String("given-name", "", "the given name")
 	f.String("surname", "", "the surname")
@@ -106,7 +115,34 @@ value is none. Groups and functions are replaced as a whole.`
 	f.StringSlice("function", nil, "a function, such as DIR or ADJ; may be given several times")
 	f.String("establishment", "", "the establishment's number (UAI)")
 	f.String("end", "", "the last day of the account: 2026-07-31 or 31/07/2026, in the server's time zone; or never")
+	f.StringArray("attribute", nil, "NAME=VALUE, such as FrEduRneResp=X; may be given several times")
 	return cmd
+}
+
+// attributeFlags reads NAME=VALUE, several values of a name being given one by
+// one; NAME= is none.
+func attributeFlags(flags []string) (fredu.Change, error) {
+	if len(flags) == 0 {
+		return nil, nil
+	}
+	c := make(fredu.Change, len(flags))
+	for _, flag := range flags {
+		name, value, ok := strings.Cut(flag, "=")
+		if !ok {
+			return nil, fmt.Errorf("--attribute takes NAME=VALUE, and not %q", flag)
+		}
+		var a fredu.Attribute
+		if err := a.UnmarshalText([]byte(name)); err != nil {
+			return nil, err
+		}
+		if c[a] == nil {
+			c[a] = fredu.Texts{}
+		}
+		if value != "" {
+			c[a] = append(c[a], value)
+		}
+	}
+	return c, nil
 }
 
 // userChange gives the flags that were given.
@@ -130,7 +166,11 @@ func (c *client) userChange() (u userChange, err error) {
 	if u.End != nil && *u.End == "never" {
 		*u.End = ""
 	}
-	if u == (userChange{}) {
+	attributes, _ := f.GetStringArray("attribute") // likewise
+	if u.Attributes, err = attributeFlags(attributes); err != nil {
+		return u, err
+	}
+	if !slices.ContainsFunc([]string{"given-name", "surname", "email", "group", "function", "establishment", "end", "attribute"}, f.Changed) {
 		err = errors.New("there is nothing to change: --help shows what can be")
 	}
 	return u, err
@@ -185,7 +225,7 @@ func (c *client) sayUsers(list userList) {
 }
 
 func (c *client) sayUser(u userView) {
-	c.sheet([][2]string{
+	lines := [][2]string{
 		{"identifier", string(u.ID)},
 		{"given name", u.GivenName},
 		{"surname", u.Surname},
@@ -197,7 +237,13 @@ func (c *client) sayUser(u userView) {
 		{"state", userState(u, time.Now())},
 		{"last day", endText(u.End, time.DateOnly, "2006-01-02 15:04")},
 		{"added", localTime(u.Added)},
-	})
+	}
+	for _, a := range fredu.Attributes() {
+		for _, value := range u.Attributes.Values(a) {
+			lines = append(lines, [2]string{a.String(), value})
+		}
+	}
+	c.sheet(lines)
 }
 
 func userState(u userView, now time.Time) string {
