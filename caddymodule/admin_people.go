@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 	"github.com/sesame-gateway/sesame/authcore/peoplefile"
 )
 
@@ -230,7 +231,7 @@ func accountOf(rec peoplefile.Record) (authcore.Account, error) {
 	}
 	a := authcore.Account{
 		Identifier: id, GivenName: rec.GivenName, Surname: rec.Surname, Email: rec.Email,
-		Groups: rec.Groups, Functions: rec.Functions, Establishment: rec.Establishment, End: rec.End,
+		Groups: rec.Groups, Functions: rec.Functions, Establishment: rec.Establishment, End: rec.End, Attributes: rec.Attributes,
 	}
 	return a, a.Validate()
 }
@@ -248,6 +249,11 @@ func fieldsOf(rec peoplefile.Record) (fields []authcore.AccountField) {
 	} {
 		if rec.Has(c.column) {
 			fields = append(fields, c.field)
+		}
+	}
+	for _, a := range fredu.Attributes() {
+		if rec.Has(peoplefile.OfAttribute(a)) {
+			fields = append(fields, authcore.AttributeField(a))
 		}
 	}
 	return fields

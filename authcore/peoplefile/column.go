@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 	"github.com/sesame-gateway/sesame/authcore/internal/textfile"
 )
 
@@ -26,10 +27,15 @@ const (
 	Functions                       // fonctions, functions
 	Groups                          // groupes, groups
 	End                             // fin, end
+	// What follows are the attributes of package fredu, by their names: OfAttribute.
 )
 
+// OfAttribute is the column of an attribute. Several values of one are separated
+// by commas, as applications read them.
+func OfAttribute(a fredu.Attribute) Column { return End + Column(a) }
+
 // Columns is a set of columns: bit 1<<c is that of c.
-type Columns uint16
+type Columns uint32
 
 // columnNames are the names of each column as canonical writes them, the ones for
 // people to read first.
@@ -52,6 +58,9 @@ var columnsByName = func() map[string]Column {
 			all[canonical(name)] = c
 		}
 	}
+	for _, a := range fredu.Attributes() {
+		all[canonical(a.String())] = OfAttribute(a)
+	}
 	return all
 }()
 
@@ -59,6 +68,9 @@ var columnsByName = func() map[string]Column {
 func (c Column) String() string {
 	if names := columnNames[c]; names != nil {
 		return names[1]
+	}
+	if c > End && int(c-End) <= len(fredu.Attributes()) {
+		return fredu.Attribute(c - End).String()
 	}
 	return fmt.Sprintf("unknown column %d", uint8(c))
 }
@@ -103,6 +115,9 @@ func knownColumns() string {
 	for c := Identifier; c <= End; c++ {
 		names = append(names, columnNames[c][0]+" ("+columnNames[c][1]+")")
 	}
+	for _, a := range fredu.Attributes() {
+		names = append(names, a.String())
+	}
 	return strings.Join(names, ", ")
 }
 
@@ -128,6 +143,27 @@ func (r *Record) set(c Column, cell string, zone *time.Location) (err error) {
 		r.Groups, err = values(cell)
 	case End:
 		r.End, err = ParseEnd(cell, zone)
+	default:
+		err = r.setAttribute(fredu.Attribute(c-End), cell)
+	}
+	return err
+}
+
+// setAttribute takes the values of an attribute.
+func (r *Record) setAttribute(a fredu.Attribute, cell string) (err error) {
+	var values []string
+	switch {
+	case cell == "":
+	case a.Multiple():
+		values = strings.Split(cell, ",")
+	default:
+		values = []string{cell}
+	}
+	for i := range values {
+		values[i] = strings.TrimSpace(values[i])
+	}
+	if r.Attributes, err = r.Attributes.With(a, values...); errors.Unwrap(err) != nil {
+		return errors.Unwrap(err) // without the name, which is the column's
 	}
 	return err
 }

@@ -35,6 +35,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 	"github.com/sesame-gateway/sesame/authcore/internal/textfile"
 )
 
@@ -60,6 +61,8 @@ type Record struct {
 	Functions, Groups                        []string
 	// End is when the account ends; zero for never.
 	End time.Time
+	// Attributes are those that the list has columns for.
+	Attributes fredu.Set
 }
 
 // Has reports whether the list has a column.

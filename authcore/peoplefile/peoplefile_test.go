@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -29,9 +32,14 @@ func describe(text string) string {
 		}
 		fmt.Fprintf(&b, "line %d %s: given name %q, surname %q, e-mail %q, establishment %q, functions %q, groups %q, end %s, columns",
 			rec.Line, rec.Identifier, rec.GivenName, rec.Surname, rec.Email, rec.Establishment, rec.Functions, rec.Groups, rec.End.UTC().Format(time.RFC3339))
-		for c := Identifier; c <= End; c++ {
+		for c := Identifier; c <= OfAttribute(fredu.CivilityCode); c++ {
 			if rec.Has(c) {
 				fmt.Fprintf(&b, " %s,", c)
+			}
+			if c > End {
+				for _, v := range rec.Attributes.Values(fredu.Attribute(c - End)) {
+					fmt.Fprintf(&b, " %q,", v)
+				}
 			}
 		}
 		b.WriteString("\n")
@@ -86,8 +94,11 @@ func TestOneListInEveryEncoding(t *testing.T) {
 
 // Every column is found by each of its names, however it is written.
 func TestColumnNames(t *testing.T) {
-	names := 0
-	for c, all := range columnNames {
+	names, spellings := 0, maps.Clone(columnNames)
+	for _, a := range fredu.Attributes() {
+		spellings[OfAttribute(a)] = []string{a.String()}
+	}
+	for c, all := range spellings {
 		for _, name := range all {
 			names++
 			for _, spelt := range []string{name, strings.ToUpper(name), strings.ReplaceAll(name, " ", "_"), strings.ReplaceAll(name, " ", ""), `"` + strings.ReplaceAll(name, " ", "-") + `"`} {
