@@ -2,7 +2,6 @@ package authcore
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -21,8 +20,11 @@ type Account struct {
 	Groups        []string
 	Functions     []string // DIR, ADJ, IEN1D…
 	Establishment string   // UAI, seven digits and a letter
-	Disabled      bool
-	Keys          []Serial
+	// Delegations open applications to them for a time. Those that have ended may
+	// still stand there.
+	Delegations []Delegation
+	Disabled    bool
+	Keys        []Serial
 	// Epoch is raised to end every session of the person at once. It begins at a
 	// number drawn when the account is added, so that nobody who is added under
 	// the identifier of somebody removed inherits a session of theirs.
@@ -125,77 +127,3 @@ func plainText(s string) error {
 // ValidUAI reports whether s is the number of an establishment: seven digits and
 // a letter, which is their remainder by 23 in an alphabet without I, O and Q.
 func ValidUAI(s string) bool { return fredu.ValidUAI(s) }
-
-// RuleKind is what a rule looks at. The zero value is invalid.
-type RuleKind uint8
-
-// The kinds of rules, and their words in the configuration.
-const (
-	Everyone        RuleKind = iota + 1 // "everyone": anybody who has logged in
-	ToPerson                            // "person": identifiers
-	ToGroup                             // "group"
-	ToFunction                          // "function"
-	ToEstablishment                     // "establishment": UAI
-)
-
-var ruleNames = words[RuleKind]{what: "rule", names: []string{"", "everyone", "person", "group", "function", "establishment"}}
-
-// String gives the kind's word.
-func (k RuleKind) String() string { return ruleNames.name(k) }
-
-// MarshalText gives the kind's word; an unknown kind is an error.
-func (k RuleKind) MarshalText() ([]byte, error) { return ruleNames.marshal(k) }
-
-// UnmarshalText reads a kind's word; anything else is an error.
-func (k *RuleKind) UnmarshalText(b []byte) error { return ruleNames.unmarshal(k, b) }
-
-// Rule opens an application to whoever has one of its values.
-type Rule struct {
-	Kind   RuleKind `json:"kind"`
-	Values []string `json:"values,omitempty"`
-}
-
-// matches reports whether the rule speaks of that person. An unknown kind
-// speaks of nobody.
-func (r Rule) matches(a Account) bool {
-	has := func(v string) bool { return slices.Contains(r.Values, v) }
-	switch r.Kind {
-	case Everyone:
-		return true
-	case ToPerson:
-		return has(string(a.Identifier))
-	case ToGroup:
-		return slices.ContainsFunc(a.Groups, has)
-	case ToFunction:
-		return slices.ContainsFunc(a.Functions, has)
-	case ToEstablishment:
-		return a.Establishment != "" && has(a.Establishment)
-	}
-	return false
-}
-
-// Requirement is what an application asks of a person. Without rules it opens
-// to nobody.
-type Requirement struct {
-	Allow []Rule
-}
-
-// Decision is what a requirement comes to. The zero value is Deny.
-type Decision uint8
-
-// The decisions.
-const (
-	Deny Decision = iota
-	Allow
-)
-
-// Decide says whether this person, in this session, may pass now.
-func (r Requirement) Decide(s Session, a Account, now time.Time) Decision {
-	if a.Closed(now) || s.Holder == "" || s.Holder != a.Identifier || !s.alive(a, now) {
-		return Deny
-	}
-	if slices.ContainsFunc(r.Allow, func(rule Rule) bool { return rule.matches(a) }) {
-		return Allow
-	}
-	return Deny
-}

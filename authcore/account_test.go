@@ -3,7 +3,6 @@ package authcore
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestValidUAI(t *testing.T) {
@@ -77,67 +76,6 @@ func TestAccountName(t *testing.T) {
 	} {
 		if got := a.Name(); got != want {
 			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
-
-func TestDecide(t *testing.T) {
-	now := benchStart
-	person := Account{Identifier: "jdupont", Groups: []string{"enseignants"}, Functions: []string{"DIR"}, Establishment: "0441550W", Epoch: 2}
-	session := Session{Holder: "jdupont", Epoch: 2, Idle: now.Add(time.Hour), End: now.Add(time.Hour)}
-	rules := []struct {
-		name string
-		rule Rule
-		want Decision
-	}{
-		{"everyone", Rule{Kind: Everyone}, Allow},
-		{"the person", Rule{Kind: ToPerson, Values: []string{"other", "jdupont"}}, Allow},
-		{"another person", Rule{Kind: ToPerson, Values: []string{"other"}}, Deny},
-		{"a group", Rule{Kind: ToGroup, Values: []string{"enseignants"}}, Allow},
-		{"another group", Rule{Kind: ToGroup, Values: []string{"Enseignants", "enseignant", "DIR"}}, Deny},
-		{"a function", Rule{Kind: ToFunction, Values: []string{"DIR"}}, Allow},
-		{"another function", Rule{Kind: ToFunction, Values: []string{"ADJ"}}, Deny},
-		{"the establishment", Rule{Kind: ToEstablishment, Values: []string{"0441550W"}}, Allow},
-		{"another establishment", Rule{Kind: ToEstablishment, Values: []string{"0693045K"}}, Deny},
-		{"nothing in particular", Rule{Kind: ToGroup}, Deny},
-		{"a kind that is not set", Rule{Values: []string{"jdupont", "enseignants"}}, Deny},
-		{"a kind to come", Rule{Kind: 99, Values: []string{"jdupont"}}, Deny},
-	}
-	for _, tt := range rules {
-		if got := (Requirement{Allow: []Rule{tt.rule}}).Decide(session, person, now); got != tt.want {
-			t.Errorf("%s: %v", tt.name, got)
-		}
-	}
-	if got := (Requirement{}).Decide(session, person, now); got != Deny {
-		t.Errorf("without a rule: %v", got)
-	}
-	nowhere := person
-	nowhere.Establishment = ""
-	if got := (Requirement{Allow: []Rule{{Kind: ToEstablishment, Values: []string{""}}}}).Decide(session, nowhere, now); got != Deny {
-		t.Errorf("of no establishment: %v", got)
-	}
-
-	open := Requirement{Allow: []Rule{{Kind: ToPerson, Values: []string{"other"}}, {Kind: Everyone}}}
-	shuts := map[string]func(*Session, *Account){
-		"person shut out":     func(_ *Session, a *Account) { a.Disabled = true },
-		"account at its end":  func(_ *Session, a *Account) { a.End = now },
-		"somebody else":       func(s *Session, _ *Account) { s.Holder = "mmartin" },
-		"nobody":              func(s *Session, a *Account) { s.Holder, a.Identifier = "", "" },
-		"no session":          func(s *Session, _ *Account) { *s = Session{} },
-		"session ended":       func(s *Session, _ *Account) { s.Ended = now },
-		"session idle":        func(s *Session, _ *Account) { s.Idle = now },
-		"session at its end":  func(s *Session, _ *Account) { s.End = now },
-		"sessions all ended":  func(_ *Session, a *Account) { a.Epoch++ },
-		"of an epoch to come": func(s *Session, _ *Account) { s.Epoch++ },
-	}
-	if got := open.Decide(session, person, now); got != Allow {
-		t.Fatalf("a second rule that matches: %v", got)
-	}
-	for name, shut := range shuts {
-		s, a := session, person
-		shut(&s, &a)
-		if got := open.Decide(s, a, now); got != Deny {
-			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

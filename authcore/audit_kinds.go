@@ -45,6 +45,8 @@ const (
 	ActivationGiven                        // "activation-given": a code to define the first PIN with
 	ActivationWrong                        // "activation-wrong": good code, wrong activation code
 	KeyReplaced                            // "key-replaced": by another
+	DelegationGiven                        // "delegation-given": an application opened to a person for a time
+	DelegationEnded                        // "delegation-ended": before its time
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -53,7 +55,7 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"session-handed-over", "session-ended",
 	"account-added", "account-changed", "key-imported", "key-assigned", "key-unlocked", "pin-cleared",
 	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised", "emergency-given", "emergency-used", "key-returned", "account-removed", "login-slowed",
-	"pin-change-required", "pin-change-asked", "activation-given", "activation-wrong", "key-replaced"}}
+	"pin-change-required", "pin-change-asked", "activation-given", "activation-wrong", "key-replaced", "delegation-given", "delegation-ended"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

@@ -96,19 +96,20 @@ type (
 		LastUsed   time.Time      `json:"lastUsed,omitzero"`
 	}
 	accountRecord struct {
-		Identifier    Identifier `json:"identifier"`
-		GivenName     string     `json:"givenName,omitempty"`
-		Surname       string     `json:"surname,omitempty"`
-		Email         string     `json:"email,omitempty"`
-		Groups        []string   `json:"groups,omitempty"`
-		Functions     []string   `json:"functions,omitempty"`
-		Establishment string     `json:"establishment,omitempty"`
-		Disabled      bool       `json:"disabled,omitempty"`
-		Keys          []Serial   `json:"keys,omitempty"`
-		Epoch         int        `json:"epoch,omitempty"`
-		Added         time.Time  `json:"added,omitzero"`
-		End           time.Time  `json:"end,omitzero"`
-		Attributes    fredu.Set  `json:"attributes,omitzero"`
+		Identifier    Identifier   `json:"identifier"`
+		GivenName     string       `json:"givenName,omitempty"`
+		Surname       string       `json:"surname,omitempty"`
+		Email         string       `json:"email,omitempty"`
+		Groups        []string     `json:"groups,omitempty"`
+		Functions     []string     `json:"functions,omitempty"`
+		Establishment string       `json:"establishment,omitempty"`
+		Delegations   []Delegation `json:"delegations,omitempty"`
+		Disabled      bool         `json:"disabled,omitempty"`
+		Keys          []Serial     `json:"keys,omitempty"`
+		Epoch         int          `json:"epoch,omitempty"`
+		Added         time.Time    `json:"added,omitzero"`
+		End           time.Time    `json:"end,omitzero"`
+		Attributes    fredu.Set    `json:"attributes,omitzero"`
 	}
 	sessionRecord struct {
 		ID      SessionID  `json:"id"`

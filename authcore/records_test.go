@@ -25,7 +25,7 @@ var recordTime = time.Date(2026, 9, 1, 7, 58, 20, 123456789, time.UTC)
 var goldenRecords = map[string]any{
 	"account": accountRecord{
 		Identifier: "jdupont", GivenName: "Jeanne", Surname: "Dupont", Email: "jeanne.dupont@ac-example.fr", Groups: []string{"enseignants", "siecle"},
-		Functions: []string{"DIR"}, Establishment: "0441550W", Disabled: true, Keys: []Serial{"0123456789", "SECOND-1"}, Epoch: 3, Added: recordTime, End: recordTime.AddDate(1, 0, 0),
+		Functions: []string{"DIR"}, Establishment: "0441550W", Delegations: []Delegation{{Application: "notes", Until: recordTime, Reason: "holidays", By: "RC", Given: recordTime}}, Disabled: true, Keys: []Serial{"0123456789", "SECOND-1"}, Epoch: 3, Added: recordTime, End: recordTime.AddDate(1, 0, 0),
 		Attributes: attributesOf(fredu.Change{fredu.Rne: {"0693045K$UAJ$PU$ADM$0693045K$T3$LP$320"}, fredu.RneResp: {"X"}, fredu.Title: {"Proviseure"}}),
 	},
 	"key": keyRecord{

@@ -44,7 +44,7 @@ type Session struct {
 	Method string // how: "otp", or "emergency" with codes that replace the key's
 	Epoch  int    // Account.Epoch at the login
 
-	Began time.Time
+	Began time.Time // with the code that opened it
 	Seen  time.Time // last use that was written down
 	Idle  time.Time // ends then if unused
 	End   time.Time // ends then at the latest
@@ -99,7 +99,7 @@ func (g *Gate) Session(ctx context.Context, t Token, host string, active bool) (
 }
 
 // readSession reads the session of a cookie, the portal's session that it hangs
-// on, and the account. The session returned ends when the portal's does.
+// on, and the account. The session returned began and ends when the portal's does.
 func readSession(sec *Secrets, r getter, t Token, host string, now time.Time) (s, root Session, a Account, err error) {
 	s, err = sessionOf(sec, r, t.id())
 	if err == nil && s.Host != host {
@@ -125,7 +125,7 @@ func readSession(sec *Secrets, r getter, t Token, host string, now time.Time) (s
 	if !root.alive(a, now) || !s.Ended.IsZero() || root.Holder != s.Holder {
 		return s, root, a, ErrNoSession
 	}
-	s.Seen, s.Idle, s.End, s.Epoch = root.Seen, root.Idle, root.End, root.Epoch
+	s.Began, s.Seen, s.Idle, s.End, s.Epoch = root.Began, root.Seen, root.Idle, root.End, root.Epoch
 	return s, root, a, nil
 }
 

@@ -74,7 +74,8 @@ func wouldOpen(r authcore.Requirement, a authcore.Account, now time.Time) bool {
 	a.Disabled, a.End = false, time.Time{}
 	soon := now.Add(time.Minute)
 	s := authcore.Session{Holder: a.Identifier, Epoch: a.Epoch, Began: now, Seen: now, Idle: soon, End: soon}
-	return r.Decide(s, a, now) == authcore.Allow
+	ruling := r.Decide(s, a, authcore.Access{}, now)
+	return ruling.Decision != authcore.Deny || ruling.Why == authcore.WrongNetwork
 }
 
 // cause finds what stands in this person's way first. Of several keys the most

@@ -77,6 +77,14 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			url         <origin>
 //			allow       everyone
 //			allow       group|function|establishment|person <values...>
+//			network     <addresses or prefixes...>
+//			max_age     <duration>
+//			path <paths...> {
+//				method  <methods...>
+//				allow   …
+//				network …
+//				max_age …
+//			}
 //			public      <paths...>
 //			activity    pages|requests
 //			headers     remote-user|x-forwarded
@@ -85,7 +93,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		demo
 //	}
 //
-// The lines allow, public and header may stand several times.
+// The lines allow, network, path, public and header may stand several times.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // sesame
 	return block(d, "sesame", func(option string) error {
@@ -221,14 +229,15 @@ func (app *Application) parseOption(d *caddyfile.Dispenser, option string) error
 	case "url":
 		return word(d, &app.URL)
 	case "allow":
-		return app.parseAllow(d)
+		return parseAllow(d, &app.Allow)
+	case "network":
+		return parseNetwork(d, &app.Networks)
+	case "max_age":
+		return duration(d, &app.MaxAge)
+	case "path":
+		return app.parsePart(d)
 	case "public":
-		paths := d.RemainingArgs()
-		if len(paths) == 0 {
-			return d.ArgErr()
-		}
-		app.Public = append(app.Public, paths...)
-		return nil
+		return some(d, &app.Public)
 	case "activity":
 		return word(d, &app.Activity)
 	case "headers":
@@ -249,7 +258,40 @@ func (app *Application) parseOption(d *caddyfile.Dispenser, option string) error
 	return unknown(d)
 }
 
-func (app *Application) parseAllow(d *caddyfile.Dispenser) error {
+func (app *Application) parsePart(d *caddyfile.Dispenser) error {
+	part := new(ApplicationPart)
+	app.Parts = append(app.Parts, part)
+	if err := some(d, &part.Paths); err != nil {
+		return err
+	}
+	return block(d, "path", func(option string) error {
+		switch option {
+		case "method":
+			return some(d, &part.Methods)
+		case "allow":
+			return parseAllow(d, &part.Allow)
+		case "network":
+			return parseNetwork(d, &part.Networks)
+		case "max_age":
+			return duration(d, &part.MaxAge)
+		case "require":
+			return later(d)
+		}
+		return unknown(d)
+	})
+}
+
+func parseNetwork(d *caddyfile.Dispenser, to *[]string) error {
+	if err := some(d, to); err != nil {
+		return err
+	}
+	if _, err := parseNetworks(*to); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func parseAllow(d *caddyfile.Dispenser, to *[]authcore.Rule) error {
 	var rule authcore.Rule
 	args := d.RemainingArgs()
 	if len(args) == 0 {
@@ -262,7 +304,7 @@ func (app *Application) parseAllow(d *caddyfile.Dispenser) error {
 	if err := checkRules([]authcore.Rule{rule}); err != nil {
 		return d.WrapErr(err)
 	}
-	app.Allow = append(app.Allow, rule)
+	*to = append(*to, rule)
 	return nil
 }
 
@@ -290,6 +332,16 @@ func optionalBlock(d *caddyfile.Dispenser, option func(string) error) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// some reads a keyword's values, one or more.
+func some(d *caddyfile.Dispenser, to *[]string) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.ArgErr()
+	}
+	*to = append(*to, args...)
 	return nil
 }
 

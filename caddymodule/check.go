@@ -109,10 +109,9 @@ func (s *settings) addApplication(app *Application) error {
 	if t.name == "" {
 		t.name = app.ID
 	}
-	if err := checkRules(app.Allow); err != nil {
+	if t.requirement, err = app.requirement(); err != nil {
 		return err
 	}
-	t.requirement = authcore.Requirement{Allow: app.Allow}
 	if t.public, err = newPublicPaths(app.Public); err != nil {
 		return fmt.Errorf("public: %w", err)
 	}

@@ -102,6 +102,13 @@ type Application struct {
 	// Whom it opens to: whoever one of the rules fits. Without a rule it opens to
 	// nobody.
 	Allow []authcore.Rule `json:"allow,omitempty"`
+	// The networks that it opens from, 10.0.0.0/8 or one address. Default: any.
+	Networks []string `json:"networks,omitempty"`
+	// How old the last code may be: beyond that a fresh one is asked for. Default:
+	// as old as the session.
+	MaxAge caddy.Duration `json:"max_age,omitempty"`
+	// Parts of it that open to others, or ask for more.
+	Parts []*ApplicationPart `json:"parts,omitempty"`
 	// Paths that need no login: /exact or /prefix/*. A path is public only when
 	// it is plain: one with "%", ";", "\", "//", a dot segment or a byte that is
 	// no visible ASCII never is, because servers do not agree on what it means.
@@ -119,6 +126,26 @@ type Application struct {
 	Headers string `json:"headers,omitempty"`
 	// Further headers.
 	Header []Header `json:"header,omitempty"`
+}
+
+// ApplicationPart is a part of an application with terms of its own. What it
+// leaves out is as the application has it. Of several parts the one with the
+// longest path decides, an exact path before a prefix, one that names the method
+// before one that does not.
+//
+// A path that servers may read in several ways (percent-encoding, dot segments,
+// semicolons, capitals…) must be open in each of its readings.
+type ApplicationPart struct {
+	// Its paths: /exact, or /prefix/* which stands for /prefix as well; spelt as in
+	// Public.
+	Paths []string `json:"paths,omitempty"`
+	// The methods that it is about; GET stands for HEAD too. Default: all. A header
+	// such as X-HTTP-Method-Override counts as a method as well.
+	Methods []string `json:"methods,omitempty"`
+	// As in the application.
+	Allow    []authcore.Rule `json:"allow,omitempty"`
+	Networks []string        `json:"networks,omitempty"`
+	MaxAge   caddy.Duration  `json:"max_age,omitempty"`
 }
 
 // Header is one header to set. It is removed from what clients send, in every

@@ -109,14 +109,27 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 		return x.refuse(unavailable, err)
 	}
 	x.is(a)
+	what, ok := x.access()
+	if !ok {
+		return x.refuse(badRequest, errOddPath)
+	}
+	ruling := x.site.requirement.Decide(s, a, what, now())
 	switch {
-	case x.site.requirement.Decide(s, a, now()) == authcore.Allow:
+	case ruling.Decision == authcore.Allow:
 		return x.pass(&a, next)
 	case public:
 		return next.ServeHTTP(x.w, x.r)
+	case ruling.Decision == authcore.StepUp && isPageLoad(x.r):
+		return x.toLogin()
+	case ruling.Decision == authcore.StepUp:
+		return x.loginRequired()
+	case ruling.Why == authcore.WrongNetwork:
+		return x.refuse(elsewhere, nil)
 	}
 	return x.refuse(forbidden, nil)
 }
+
+var errOddPath = errors.New("a path that long, which servers may read in several ways, is not looked at")
 
 // pass hands the request on with the person's identity.
 func (x *exchange) pass(a *authcore.Account, next caddyhttp.Handler) error {

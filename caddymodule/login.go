@@ -53,11 +53,12 @@ func stepOf(q authcore.Question) step {
 // has come to.
 func (x *exchange) showStep(s step) error {
 	target := x.asked()
-	session, _, err := x.session(isUse(x.r))
-	if err == nil {
+	session, account, err := x.session(isUse(x.r))
+	fresh := err == nil && x.wantsFresh(session, account, target)
+	if err == nil && !fresh {
 		return x.onward(session, target, x.query(paramVisit))
 	}
-	if !errors.Is(err, authcore.ErrNoSession) {
+	if err != nil && !errors.Is(err, authcore.ErrNoSession) {
 		return x.refuse(unavailable, err)
 	}
 	c, err := x.gate.Challenge(x.r.Context(), x.cookie(loginCookie))
@@ -75,12 +76,31 @@ func (x *exchange) showStep(s step) error {
 		return x.redirect(x.site.origin.String() + stepOf(c.Question).path)
 	}
 	v := view{challenge: c}
-	if s.question == authcore.AskPasscode && x.cookie(sessionCookie) != "" {
+	switch {
+	case fresh && s.question == authcore.AskPasscode:
+		v.notice, v.form = ui.NoticeFreshCode, form{ui.FieldIdentifier: string(account.Identifier)}
+	case s.question == authcore.AskPasscode && x.cookie(sessionCookie) != "":
 		v.notice = ui.NoticeSessionEnded
 	}
 	v.site, v.target = x.app.origins.target(target)
 	x.keepLang()
 	return x.draw(http.StatusOK, s, v, "")
+}
+
+// wantsFresh tells whether somebody who is logged in must log in anew for the
+// page they want to open: their last code is too old for it. The new session
+// takes the place of the old one, under another name.
+func (x *exchange) wantsFresh(s authcore.Session, a authcore.Account, target string) bool {
+	to, address := x.app.origins.target(target)
+	if to == nil || to.isPortal() {
+		return false
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	what := authcore.Access{Address: x.source().Address, Paths: pathReadings(u.EscapedPath()), Methods: []string{http.MethodGet}}
+	return to.requirement.Decide(s, a, what, now()).Decision == authcore.StepUp
 }
 
 // stale tells whether a login is better begun anew: over, or so near its end

@@ -44,6 +44,9 @@ const (
 
 	// NoticeSessionEnded: the session is over, by its age or by rest.
 	NoticeSessionEnded
+	// NoticeFreshCode: the person is logged in, but what they want to open asks for
+	// a code of just now.
+	NoticeFreshCode
 	// NoticeLoggedOut: the person has logged out.
 	NoticeLoggedOut
 	// NoticeChallengeExpired: the steps of the login took too long.
@@ -125,6 +128,7 @@ var notices = [...]noticeFacts{
 	NoticePasscodeTooShort:            {"passcodeTooShort", toneError, onCode},
 	NoticePasscodeTooLong:             {"passcodeTooLong", toneError, onCode},
 	NoticeSessionEnded:                {"sessionEnded", toneInfo, nil},
+	NoticeFreshCode:                   {"freshCode", toneInfo, nil},
 	NoticeLoggedOut:                   {"loggedOut", toneSuccess, nil},
 	NoticeChallengeExpired:            {"challengeExpired", toneInfo, nil},
 	NoticeNextCodeWrong:               {"nextCodeWrong", toneError, onCode},

@@ -7,6 +7,8 @@ type Kind uint8
 const (
 	// ProblemForbidden: this application is not open to this person.
 	ProblemForbidden Kind = iota + 1
+	// ProblemNetwork: this application is not open from where the person is.
+	ProblemNetwork
 	// ProblemNotFound: there is no such page.
 	ProblemNotFound
 	// ProblemMethodNotAllowed: the page exists but not for this method.
@@ -37,6 +39,7 @@ type kindFacts struct {
 
 var kinds = [...]kindFacts{
 	ProblemForbidden:        {"forbidden", "problem.portal", PathPortal},
+	ProblemNetwork:          {"network", "problem.portal", PathPortal},
 	ProblemNotFound:         {"notFound", "problem.portal", PathPortal},
 	ProblemMethodNotAllowed: {"methodNotAllowed", "problem.portal", PathPortal},
 	ProblemTooLarge:         {"tooLarge", "problem.portal", PathPortal},

@@ -86,6 +86,7 @@ func All() []State {
 		{"login-application", Full(Plain), ui.Login{Application: "Carnet de notes", Target: "https://notes.example.org/classe?id=6B"}},
 		{"login-8-digits", Plain, ui.Login{Digits: 8}},
 		{"login-sessionEnded", Plain, ui.Login{Identifier: "cmartin", Notice: ui.NoticeSessionEnded}},
+		{"login-freshCode", Plain, ui.Login{Identifier: "cmartin", Application: "Carnet de notes", Notice: ui.NoticeFreshCode}},
 		{"login-loggedOut", Plain, ui.Login{Notice: ui.NoticeLoggedOut}},
 		{"login-challengeExpired", Refused, ui.Login{Identifier: "cmartin", Notice: ui.NoticeChallengeExpired}},
 		{"login-slowed", slowed, ui.Login{Identifier: "cmartin", Notice: ui.NoticeSlowed}},
@@ -115,6 +116,7 @@ func All() []State {
 		{"loggedOut", stating(ui.ConformityNone), ui.LoggedOut{}},
 		{"assistance", stating(ui.ConformityFull), ui.Assistance{}},
 		{"assistance-contact", Full(SignedIn()), ui.Assistance{}},
+		{"problem-network-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemNetwork, Application: "Carnet de notes"}},
 		{"problem-forbidden-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemForbidden, Application: "Carnet de notes"}},
 	}
 	for _, n := range loginErrors {

@@ -1,0 +1,96 @@
+package authcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sesame-gateway/sesame/authcore/store"
+)
+
+// Delegation opens one application to a person who has no right to it of their
+// own, until a date: it ends by itself.
+type Delegation struct {
+	Application string    `json:"application"`
+	Until       time.Time `json:"until"` // the first moment at which it opens nothing
+	Reason      string    `json:"reason"`
+	By          string    `json:"by"` // who gave it
+	Given       time.Time `json:"given"`
+}
+
+const (
+	maxDelegations = 50 // of one person, those that have ended not counted
+	maxDelegation  = 366 * day
+)
+
+// Running reports whether a delegation opens anything now.
+func (d Delegation) Running(now time.Time) bool { return now.Before(d.Until) }
+
+// delegated reports whether an application is open to a person by delegation.
+func (a Account) delegated(application string, now time.Time) bool {
+	return slices.ContainsFunc(a.Delegations, func(d Delegation) bool {
+		return d.Application == application && application != "" && d.Running(now)
+	})
+}
+
+// delegate gives a delegation, in place of one for the same application and of
+// those that have ended.
+func (a Account) delegate(d Delegation, now time.Time) (Account, error) {
+	switch {
+	case d.Application == "":
+		return a, errors.New("a delegation needs the application that it opens")
+	case !d.Until.After(now) || d.Until.Sub(now) > maxDelegation:
+		return a, fmt.Errorf("a delegation ends later than now, and in %d days at most: not on %s", maxDelegation/day, d.Until.Format(time.DateOnly))
+	case d.Reason == "":
+		return a, errors.New("a delegation needs a reason, for whoever reads the audit trail")
+	case plainText(d.Reason) != nil:
+		return a, fmt.Errorf("the reason %w", plainText(d.Reason))
+	}
+	a.Delegations = slices.DeleteFunc(slices.Clone(a.Delegations), func(other Delegation) bool {
+		return other.Application == d.Application || !other.Running(now)
+	})
+	if len(a.Delegations) >= maxDelegations {
+		return a, fmt.Errorf("%s has %d delegations already: end one first", a.Identifier, maxDelegations)
+	}
+	a.Delegations = append(a.Delegations, d)
+	return a, nil
+}
+
+// Delegate opens an application to a person until d.Until, at most a year from
+// now, in place of a delegation for the same application; By and Given are the
+// gate's to fill. Errors: ErrNotFound, a sentence about the delegation, the
+// store's.
+func (g *Gate) Delegate(ctx context.Context, by Actor, to Identifier, d Delegation) error {
+	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
+		a, err := g.accountIn(w, to)
+		if err != nil {
+			return nil, err
+		}
+		d.By, d.Given = by.Name, now
+		if a, err = a.delegate(d, now); err != nil {
+			return nil, err
+		}
+		detail := fmt.Sprintf("%s until %s: %s", d.Application, d.Until.UTC().Format(time.RFC3339), d.Reason)
+		return []Event{{Kind: DelegationGiven, Holder: to, Actor: by.Name, Detail: detail}},
+			write(g.secrets(), w, accountName(to), accountRecord(a), time.Time{})
+	})
+}
+
+// EndDelegation takes a delegation back before its time. Errors: ErrNotFound
+// (the person, or a delegation that is running), the store's.
+func (g *Gate) EndDelegation(ctx context.Context, by Actor, of Identifier, application string) error {
+	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
+		a, err := g.accountIn(w, of)
+		if err != nil {
+			return nil, err
+		}
+		if !a.delegated(application, now) {
+			return nil, fmt.Errorf("%s has no delegation for %s: %w", of, application, ErrNotFound)
+		}
+		a.Delegations = slices.DeleteFunc(slices.Clone(a.Delegations), func(d Delegation) bool { return d.Application == application })
+		return []Event{{Kind: DelegationEnded, Holder: of, Actor: by.Name, Detail: application}},
+			write(g.secrets(), w, accountName(of), accountRecord(a), time.Time{})
+	})
+}

@@ -1,0 +1,87 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/sesame-gateway/sesame/authcore"
+)
+
+// requirement says what the application asks of a person.
+func (app *Application) requirement() (r authcore.Requirement, err error) {
+	r.Application = app.ID
+	if r.Terms, err = terms(app.Allow, app.Networks, app.MaxAge); err != nil {
+		return r, err
+	}
+	for _, p := range app.Parts {
+		part, err := p.part()
+		if err != nil {
+			return r, fmt.Errorf("path %s: %w", strings.Join(p.Paths, " "), err)
+		}
+		r.Parts = append(r.Parts, part)
+	}
+	return r, nil
+}
+
+func (p *ApplicationPart) part() (part authcore.Part, err error) {
+	if len(p.Paths) == 0 {
+		return part, errors.New("it names no path")
+	}
+	if _, err := newPublicPaths(p.Paths); err != nil {
+		return part, err // they are spelt alike
+	}
+	for _, m := range p.Methods {
+		if m == "" || strings.ContainsFunc(m, func(c rune) bool { return c < 'A' || c > 'Z' }) {
+			return part, fmt.Errorf("method %q: a method is written in capitals, such as POST", m)
+		}
+	}
+	part.Paths, part.Methods = p.Paths, p.Methods
+	if part.Terms, err = terms(p.Allow, p.Networks, p.MaxAge); err != nil {
+		return part, err
+	}
+	if len(part.Allow) == 0 && len(part.Networks) == 0 && part.MaxAge == 0 {
+		return part, errors.New("it asks for nothing of its own: say allow, network or max_age")
+	}
+	return part, nil
+}
+
+// terms checks what is asked for.
+func terms(allow []authcore.Rule, networks []string, maxAge caddy.Duration) (t authcore.Terms, err error) {
+	if err := checkRules(allow); err != nil {
+		return t, err
+	}
+	if t.Networks, err = parseNetworks(networks); err != nil {
+		return t, err
+	}
+	if t.Allow, t.MaxAge = allow, time.Duration(maxAge); t.MaxAge != 0 && t.MaxAge < time.Minute {
+		return t, fmt.Errorf("max_age: a code cannot be younger than the minute that it takes to type it: not %s", t.MaxAge)
+	}
+	return t, nil
+}
+
+// parseNetworks reads networks in CIDR notation (RFC 4632, RFC 4291), or single
+// addresses.
+func parseNetworks(texts []string) (all []netip.Prefix, err error) {
+	for _, text := range texts {
+		var p netip.Prefix
+		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+			p = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+		} else if p, err = netip.ParsePrefix(text); err != nil || p.Addr().Is4In6() {
+			return nil, fmt.Errorf("network %q: write 10.0.0.0/8, 2001:db8::/32 or one address", text)
+		}
+		if p != p.Masked() {
+			return nil, fmt.Errorf("network %s: it has bits beyond its length; did you mean %s?", text, p.Masked())
+		}
+		if slices.Contains(all, p) {
+			return nil, fmt.Errorf("network %s is given twice", text)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
