@@ -2,7 +2,6 @@ package authcore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,24 +34,32 @@ func (a Account) delegated(application string, now time.Time) bool {
 	})
 }
 
+// check says what is wrong with a delegation to be given.
+func (d Delegation) check(now time.Time) error {
+	switch {
+	case d.Application == "":
+		return fmt.Errorf("%w: it names no application", ErrDelegation)
+	case !d.Until.After(now) || d.Until.Sub(now) > maxDelegation:
+		return fmt.Errorf("%w: it ends later than now, and in %d days at most, not on %s", ErrDelegation, maxDelegation/day, d.Until.Format(time.DateOnly))
+	case d.Reason == "":
+		return fmt.Errorf("%w: it needs a reason, for whoever reads the audit trail", ErrDelegation)
+	case plainText(d.Reason) != nil:
+		return fmt.Errorf("%w: the reason %w", ErrDelegation, plainText(d.Reason))
+	}
+	return nil
+}
+
 // delegate gives a delegation, in place of one for the same application and of
 // those that have ended.
 func (a Account) delegate(d Delegation, now time.Time) (Account, error) {
-	switch {
-	case d.Application == "":
-		return a, errors.New("a delegation needs the application that it opens")
-	case !d.Until.After(now) || d.Until.Sub(now) > maxDelegation:
-		return a, fmt.Errorf("a delegation ends later than now, and in %d days at most: not on %s", maxDelegation/day, d.Until.Format(time.DateOnly))
-	case d.Reason == "":
-		return a, errors.New("a delegation needs a reason, for whoever reads the audit trail")
-	case plainText(d.Reason) != nil:
-		return a, fmt.Errorf("the reason %w", plainText(d.Reason))
+	if err := d.check(now); err != nil {
+		return a, err
 	}
 	a.Delegations = slices.DeleteFunc(slices.Clone(a.Delegations), func(other Delegation) bool {
 		return other.Application == d.Application || !other.Running(now)
 	})
 	if len(a.Delegations) >= maxDelegations {
-		return a, fmt.Errorf("%s has %d delegations already: end one first", a.Identifier, maxDelegations)
+		return a, fmt.Errorf("%s has %d delegations already: %w", a.Identifier, maxDelegations, ErrTooManyDelegations)
 	}
 	a.Delegations = append(a.Delegations, d)
 	return a, nil
@@ -60,7 +67,7 @@ func (a Account) delegate(d Delegation, now time.Time) (Account, error) {
 
 // Delegate opens an application to a person until d.Until, at most a year from
 // now, in place of a delegation for the same application; By and Given are the
-// gate's to fill. Errors: ErrNotFound, a sentence about the delegation, the
+// gate's to fill. Errors: ErrNotFound, ErrDelegation, ErrTooManyDelegations, the
 // store's.
 func (g *Gate) Delegate(ctx context.Context, by Actor, to Identifier, d Delegation) error {
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {

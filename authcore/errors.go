@@ -68,6 +68,10 @@ var (
 	ErrTooManyKeys = errors.New("this person has eight keys already: retire one first")
 	// ErrHasKeys: the person has keys, which must be returned or retired first.
 	ErrHasKeys = errors.New("this person has keys")
+	// ErrDelegation: a delegation that cannot be given; the text says why.
+	ErrDelegation = errors.New("this delegation cannot be given")
+	// ErrTooManyDelegations: the person has as many as one may have.
+	ErrTooManyDelegations = errors.New("end one first")
 	// ErrState: the key's state does not allow it.
 	ErrState = errors.New("the key's state does not allow this")
 	// ErrNoPIN: no PIN is defined that could be replaced or moved.

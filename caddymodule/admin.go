@@ -81,6 +81,9 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, "/sesame/sessions", []string{"user", "limit", "after"}, listSessions},
 	{http.MethodDelete, "/sesame/sessions/{id}", nil, endSession},
 	{http.MethodGet, "/sesame/whois/{id}", nil, showWhois},
+	{http.MethodPost, "/sesame/explain", nil, explain},
+	{http.MethodPost, "/sesame/users/{id}/delegations", nil, giveDelegation},
+	{http.MethodDelete, "/sesame/users/{id}/delegations/{application}", nil, endDelegation},
 	{http.MethodGet, "/sesame/audit", []string{"user", "key", "reference", "since"}, listEvents},
 	{http.MethodPatch, "/sesame/users/{id}", nil, setUser},
 	{http.MethodDelete, "/sesame/users/{id}", []string{"keys"}, removeUser},
@@ -199,10 +202,12 @@ func adminFailure(w http.ResponseWriter, err error) error {
 		return refusal
 	}
 	switch {
+	case errors.Is(err, authcore.ErrDelegation):
+		return adminRefusal(http.StatusBadRequest, "%w", err)
 	case errors.Is(err, authcore.ErrNotFound):
 		return adminRefusal(http.StatusNotFound, "%w", err)
 	case errors.Is(err, authcore.ErrExists), errors.Is(err, authcore.ErrSeedExists),
-		errors.Is(err, authcore.ErrImporting), errors.Is(err, authcore.ErrAssigned), errors.Is(err, authcore.ErrState), errors.Is(err, authcore.ErrTooManyKeys):
+		errors.Is(err, authcore.ErrImporting), errors.Is(err, authcore.ErrAssigned), errors.Is(err, authcore.ErrState), errors.Is(err, authcore.ErrTooManyKeys), errors.Is(err, authcore.ErrTooManyDelegations):
 		return adminRefusal(http.StatusConflict, "%w", err)
 	}
 	reference := authcore.NewReference()

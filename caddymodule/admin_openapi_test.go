@@ -300,6 +300,8 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		"Key": authcore.KeyInfo{}, "KeyList": keyList{}, "ImportReport": importReport{}, "ImportProblem": importProblem{},
 		"Session": sessionView{}, "SessionList": sessionList{}, "Whois": whois{}, "Event": authcore.Event{}, "EventList": eventList{},
 		"ImportProgress": progressLine{}, "ImportStep": importStep{},
+		"UserDelegation": authcore.Delegation{}, "Delegation": delegationView{}, "DelegationOrder": delegationOrder{},
+		"ExplainQuestion": explainQuestion{}, "Explanation": explanation{},
 	}
 	for name, s := range d.Components.Schemas {
 		if _, ok := types[name]; !ok && s.Type == "object" && name != "Error" && name != "Attributes" {
@@ -375,6 +377,8 @@ func TestOpenAPIHasEveryWord(t *testing.T) {
 		{"PeopleStep", "kind", allWords[authcore.StepKind]()},
 		{"Difference", "field", allWords[authcore.AccountField]()},
 		{"ImportReport", "needs", []any{string(needsPassword), string(needsKey)}},
+		{"Explanation", "why", allWords[authcore.Why]()},
+		{"Explanation", "decision", []any{string(explainedAllow), string(explainedPublic), string(explainedStepUp), string(explainedDeny)}},
 		{"Whois", "cause", []any{string(causeNone), string(causeAccount), string(causeKey), string(causePIN), string(causeLock), string(causeRights)}},
 	} {
 		if diff := cmp.Diff(c.want, d.Components.Schemas[c.schema].Properties[c.property].Enum); diff != "" {

@@ -338,7 +338,7 @@ func TestAdminWithoutStore(t *testing.T) {
 	b := newAdminBench(t)
 	b.must(b.store.Close())
 	for _, route := range adminRoutes {
-		target := strings.NewReplacer("{id}", "jdupont", "{serial}", "FT1").Replace(route.path)
+		target := strings.NewReplacer("{id}", "jdupont", "{serial}", "FT1", "{application}", "notes").Replace(route.path)
 		body, headers := "", []string(nil)
 		switch {
 		case strings.HasPrefix(target, "/sesame/sessions/"):
@@ -357,6 +357,10 @@ func TestAdminWithoutStore(t *testing.T) {
 			body, headers = `{"by":"FT2"}`, []string{"Content-Type: application/json"}
 		case strings.HasSuffix(target, "/emergency"):
 			body, headers = `{"reason":"lost"}`, []string{"Content-Type: application/json"}
+		case strings.HasSuffix(target, "/delegations"):
+			body, headers = `{"application":"notes","until":"`+adminStart.AddDate(0, 1, 0).Format("2006-01-02")+`","reason":"holidays"}`, []string{"Content-Type: application/json"}
+		case strings.HasSuffix(target, "/explain"):
+			body, headers = `{"user":"jdupont","method":"GET","url":"https://notes.example.org/"}`, []string{"Content-Type: application/json"}
 		case route.method == http.MethodPatch:
 			body, headers = `{"surname":"Dupont"}`, []string{"Content-Type: application/json"}
 		case target == "/sesame/users" && route.method == http.MethodPost:

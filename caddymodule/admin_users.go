@@ -28,6 +28,8 @@ type userView struct {
 	Added         time.Time           `json:"added"`
 	End           time.Time           `json:"end,omitzero"`
 	Attributes    fredu.Set           `json:"attributes,omitzero"`
+	// Delegations, those included that have ended.
+	Delegations []authcore.Delegation `json:"delegations,omitempty"`
 }
 
 func viewUser(a authcore.Account) userView {
@@ -35,7 +37,7 @@ func viewUser(a authcore.Account) userView {
 		ID: a.Identifier, GivenName: a.GivenName, Surname: a.Surname, Email: a.Email,
 		Groups: append([]string{}, a.Groups...), Functions: append([]string{}, a.Functions...),
 		Establishment: a.Establishment, Disabled: a.Disabled,
-		Keys: append([]authcore.Serial{}, a.Keys...), Added: a.Added, End: a.End, Attributes: a.Attributes,
+		Keys: append([]authcore.Serial{}, a.Keys...), Added: a.Added, End: a.End, Attributes: a.Attributes, Delegations: a.Delegations,
 	}
 }
 

@@ -244,6 +244,9 @@ func (c *client) sayUser(u userView) {
 		}
 	}
 	c.sheet(lines)
+	if len(u.Delegations) > 0 {
+		c.sayDelegations(u)
+	}
 }
 
 func userState(u userView, now time.Time) string {

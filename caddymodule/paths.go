@@ -62,7 +62,7 @@ func newPublicPaths(patterns []string) (publicPaths, error) {
 		}
 		switch {
 		case !isPlainPath(prefix) || strings.Contains(prefix, "*"):
-			return p, errors.New(`a public path is "/exact" or "/prefix/*", of letters, digits and -._~!$&'()+,=:@ only, without dot segments and "//"`)
+			return p, errors.New(`a path is "/exact" or "/prefix/*", of letters, digits and -._~!$&'()+,=:@ only, without dot segments and "//"`)
 		case reserved(prefix):
 			return p, errors.New("the paths below /.sesame/ are the gate's own")
 		case isPrefix:
