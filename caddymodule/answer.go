@@ -137,7 +137,7 @@ type problem struct {
 // The problems. What they are called is for machines; people read ui's words.
 var (
 	forbidden     = problem{status: http.StatusForbidden, kind: ui.ProblemForbidden, title: "Not open to this person"}
-	elsewhere     = problem{status: http.StatusForbidden, kind: ui.ProblemNetwork, title: "Not open from this network"}
+	wrongNetwork  = problem{status: http.StatusForbidden, kind: ui.ProblemNetwork, title: "Not open from this network"}
 	notFound      = problem{status: http.StatusNotFound, kind: ui.ProblemNotFound, title: "Not found"}
 	misdirected   = problem{status: http.StatusMisdirectedRequest, kind: ui.ProblemNotFound, title: "Not a host of this gate"}
 	wrongMethod   = problem{status: http.StatusMethodNotAllowed, kind: ui.ProblemMethodNotAllowed, title: "Method not allowed"}

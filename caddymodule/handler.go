@@ -124,7 +124,7 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 	case ruling.Decision == authcore.StepUp:
 		return x.loginRequired()
 	case ruling.Why == authcore.WrongNetwork:
-		return x.refuse(elsewhere, nil)
+		return x.refuse(wrongNetwork, nil)
 	}
 	return x.refuse(forbidden, nil)
 }
