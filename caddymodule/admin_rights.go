@@ -85,8 +85,8 @@ func endDelegation(c *adminCall) (any, error) {
 }
 
 func (c *adminCall) knownApplication(id string) error {
-	names := make([]string, 0, len(c.sites))
-	for _, s := range c.sites {
+	names := make([]string, 0, len(c.app.sites))
+	for _, s := range c.app.sites {
 		if s.id == id {
 			return nil
 		}
@@ -175,7 +175,7 @@ func (c *adminCall) siteOf(address string) (*site, *url.URL, error) {
 	if err != nil {
 		return nil, nil, adminRefusal(http.StatusBadRequest, "url: %w", err)
 	}
-	for _, s := range c.sites {
+	for _, s := range c.app.sites {
 		if s.origin == from {
 			return s, u, nil
 		}

@@ -239,7 +239,7 @@ func TestExplain(t *testing.T) {
 // What explain says is what becomes of the request: parts, networks, ages and
 // public paths included.
 func TestExplainAgrees(t *testing.T) {
-	sites := checkedSites(t, &Application{
+	app := checkedApp(t, &Application{
 		ID: "notes", URL: "https://notes.example.org", Allow: []authcore.Rule{{Kind: authcore.ToGroup, Values: []string{"enseignants"}}}, Public: []string{"/public/*"},
 		Parts: []*ApplicationPart{
 			{Paths: []string{"/admin/*"}, Allow: []authcore.Rule{{Kind: authcore.ToGroup, Values: []string{"admins"}}}},
@@ -266,7 +266,7 @@ func TestExplainAgrees(t *testing.T) {
 		b := newAdminBench(t)
 		b.person(a, "")
 		mux := http.NewServeMux()
-		serveAdmin(mux, adminAPI{func() (*authcore.Gate, []*site, error) { return b.gate, sites, nil }})
+		serveAdmin(mux, adminAPI{func() (*authcore.Gate, *App, error) { return b.gate, app, nil }})
 		b.mux = mux
 		var got explanation
 		body := fmt.Sprintf(`{"user":"jdupont","method":%q,"url":"https://notes.example.org%s","from":%q,"code_age":%d}`, tt.q.Method, tt.q.URL, tt.q.From, tt.q.CodeAge)
@@ -277,13 +277,14 @@ func TestExplainAgrees(t *testing.T) {
 	}
 }
 
-func checkedSites(t *testing.T, applications ...*Application) []*site {
+func checkedApp(t *testing.T, applications ...*Application) *App {
 	t.Helper()
-	s, err := (&App{Portal: "https://portail.example.org", Applications: applications}).check()
-	if err != nil {
+	app := &App{Portal: "https://portail.example.org", Applications: applications}
+	var err error
+	if app.settings, err = app.check(); err != nil {
 		t.Fatal(err)
 	}
-	return s.sites
+	return app
 }
 
 func TestDelegationsOfTheAPI(t *testing.T) {
