@@ -1,7 +1,9 @@
 package caddymodule
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -100,9 +102,10 @@ func (d *apiDocument) parameters(op apiOperation, in string) []string {
 	return names
 }
 
-// schema gives the schema of an answer of that status; nil for one without a
-// body. Only a refusal may be left to "default".
-func (d *apiDocument) schema(op apiOperation, status int) (*apiSchema, error) {
+// schema gives the schema of an answer of that status and type, of each line where
+// it comes in lines; nil for one without a body. Only a refusal may be left to
+// "default".
+func (d *apiDocument) schema(op apiOperation, status int, media string) (*apiSchema, error) {
 	r, ok := op.Responses[strconv.Itoa(status)]
 	if !ok && status >= http.StatusBadRequest {
 		r, ok = op.Responses["default"]
@@ -113,13 +116,17 @@ func (d *apiDocument) schema(op apiOperation, status int) (*apiSchema, error) {
 	if !ok {
 		return nil, fmt.Errorf("an answer of status %d is not described", status)
 	}
-	return r.Content["application/json"].Schema, nil
+	if media != ndjson {
+		media = "application/json"
+	}
+	return r.Content[media].Schema, nil
 }
 
-// document is the media type of an answer that is not JSON, "" of any other.
+// document is the media type of an answer that is not JSON, nor lines of it; ""
+// of any other.
 func (d *apiDocument) document(op apiOperation, status int) string {
 	for media := range op.Responses[strconv.Itoa(status)].Content {
-		if media != "application/json" {
+		if media != "application/json" && media != ndjson {
 			return media
 		}
 	}
@@ -226,19 +233,37 @@ func (b *adminBench) conforms(r *http.Request, a *adminAnswer) {
 		}
 		return
 	}
-	schema, err := d.schema(op, a.status)
+	media := a.header.Get("Content-Type")
+	schema, err := d.schema(op, a.status, media)
 	if err == nil && schema == nil && a.body.Len() > 0 {
 		err = fmt.Errorf("there is a body")
 	}
 	if err == nil && schema != nil {
-		var v any
-		if err = json.Unmarshal(a.body.Bytes(), &v); err == nil {
-			err = d.check(*schema, v)
-		}
+		err = d.checkBody(*schema, a.body.Bytes(), media == ndjson)
 	}
 	if err != nil {
 		b.t.Errorf("%s %s: an answer of status %d is not as docs/openapi.json has it: %v", r.Method, r.URL, a.status, err)
 	}
+}
+
+// checkBody checks one JSON value, or as many as there are lines.
+func (d *apiDocument) checkBody(s apiSchema, body []byte, lines bool) error {
+	if len(body) == 0 {
+		return errors.New("the body is empty")
+	}
+	for line := range bytes.Lines(body) {
+		if !lines {
+			line = body
+		}
+		var v any
+		if err := json.Unmarshal(line, &v); err != nil {
+			return err
+		}
+		if err := d.check(s, v); err != nil || !lines {
+			return err
+		}
+	}
+	return nil
 }
 
 // The document and the routes are the same.
