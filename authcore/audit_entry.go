@@ -24,17 +24,24 @@ type Actor struct {
 // Event is one entry of the audit trail. It is written in the transaction of
 // what it tells: no trace, no grant. It holds no secret, and of a person who is
 // unknown only a mark, since people type passwords into the wrong field.
+//
+// Chain, Number and MAC are given by the trail itself. The MAC (HMAC-SHA256
+// under a key that is not in the store) is over all other fields.
 type Event struct {
 	Time      time.Time  `json:"time"`
 	Kind      EventKind  `json:"kind"`
 	Reference Reference  `json:"reference"`
 	Holder    Identifier `json:"holder,omitempty"`
-	Unknown   string     `json:"unknown,omitempty"` // the mark of an identifier nobody has
+	Unknown   string     `json:"unknown,omitempty"` // the mark of an identifier nobody has, or has any more
 	Serial    Serial     `json:"serial,omitempty"`
 	Actor     string     `json:"actor,omitempty"`
 	Address   string     `json:"address,omitempty"`
 	Agent     string     `json:"agent,omitempty"`
 	Detail    string     `json:"detail,omitempty"`
+	Chain     Chain      `json:"chain"`
+	Number    uint64     `json:"number"`          // from 1 on, in its chain
+	Alert     bool       `json:"alert,omitempty"` // somebody should look at it, see EventKind
+	MAC       []byte     `json:"mac,omitempty"`
 }
 
 const (
@@ -50,21 +57,40 @@ func (s Source) text() (address, agent string) {
 	return address, strings.ToValidUTF8(s.Agent[:min(len(s.Agent), maxAgent)], "")
 }
 
-// writeEvents adds events to the audit trail.
+// writeEvents adds events to the audit trail: each numbered, signed and entered
+// where it is looked up by.
 func writeEvents(s *Secrets, w store.Writer, events []Event) error {
-	for i, e := range events {
-		if err := write(s, w, auditName(e, i), e, time.Time{}); err != nil {
+	for i := range events {
+		e := &events[i]
+		if err := e.number(s, w); err != nil {
 			return err
+		}
+		stem := auditStem(*e, i)
+		if err := write(s, w, auditPrefix+stem, e, time.Time{}); err != nil {
+			return err
+		}
+		for _, name := range e.indexes(stem) {
+			if err := w.Put(name, nil, time.Time{}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// logEvents repeats in the log what the audit trail holds, once it does.
+// logEvents repeats in the log what the audit trail holds, once it does. Chain
+// and number stand there too: a log that is kept elsewhere shows what was taken
+// from the store.
 func (g *Gate) logEvents(ctx context.Context, events []Event) {
 	for _, e := range events {
-		g.log.LogAttrs(ctx, slog.LevelInfo, e.Kind.String(),
+		level := slog.LevelInfo
+		if e.Alert {
+			level = slog.LevelWarn
+			g.shared.onAlert(e.Kind)
+		}
+		g.log.LogAttrs(ctx, level, e.Kind.String(),
 			slog.String("reference", string(e.Reference)), slog.String("holder", string(e.Holder)), slog.String("unknown", e.Unknown),
-			slog.String("serial", string(e.Serial)), slog.String("actor", e.Actor), slog.String("address", e.Address), slog.String("detail", e.Detail))
+			slog.String("serial", string(e.Serial)), slog.String("actor", e.Actor), slog.String("address", e.Address), slog.String("detail", e.Detail),
+			slog.String("chain", string(e.Chain)), slog.Uint64("number", e.Number), slog.Bool("alert", e.Alert))
 	}
 }

@@ -47,6 +47,8 @@ const (
 	KeyReplaced                            // "key-replaced": by another
 	DelegationGiven                        // "delegation-given": an application opened to a person for a time
 	DelegationEnded                        // "delegation-ended": before its time
+	AuditPurged                            // "audit-purged": entries older than a date are gone
+	DataErased                             // "data-erased": somebody's data are gone, whose is not said
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -55,7 +57,8 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"session-handed-over", "session-ended",
 	"account-added", "account-changed", "key-imported", "key-assigned", "key-unlocked", "pin-cleared",
 	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised", "emergency-given", "emergency-used", "key-returned", "account-removed", "login-slowed",
-	"pin-change-required", "pin-change-asked", "activation-given", "activation-wrong", "key-replaced", "delegation-given", "delegation-ended"}}
+	"pin-change-required", "pin-change-asked", "activation-given", "activation-wrong", "key-replaced", "delegation-given", "delegation-ended",
+	"audit-purged", "data-erased"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }
@@ -65,3 +68,8 @@ func (k EventKind) MarshalText() ([]byte, error) { return eventNames.marshal(k) 
 
 // UnmarshalText reads an event's word; anything else is an error.
 func (k *EventKind) UnmarshalText(b []byte) error { return eventNames.unmarshal(k, b) }
+
+// alarming reports what somebody should look at whenever it happens: that it takes
+// the key in hand, and its holder knows the PIN, or was given the activation
+// code. RSA tells operators to watch for "bad PIN, good tokencode".
+func (k EventKind) alarming() bool { return k == PINWrong || k == KeyLocked || k == ActivationWrong }

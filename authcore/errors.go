@@ -72,6 +72,9 @@ var (
 	ErrDelegation = errors.New("this delegation cannot be given")
 	// ErrTooManyDelegations: the person has as many as one may have.
 	ErrTooManyDelegations = errors.New("end one first")
+	// ErrStillThere: data of a person are erased only once their account is
+	// removed and no key is theirs.
+	ErrStillThere = errors.New("this person still has an account or a key: remove the account first")
 	// ErrState: the key's state does not allow it.
 	ErrState = errors.New("the key's state does not allow this")
 	// ErrNoPIN: no PIN is defined that could be replaced or moved.

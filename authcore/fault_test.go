@@ -340,11 +340,14 @@ func TestReadingFails(t *testing.T) {
 		"a list of keys": func(h *handover, _ Token) error { _, err := h.Keys(h.t.Context(), "", 0, everyKey); return err },
 		"of people":      func(h *handover, _ Token) error { _, err := h.Accounts(h.t.Context(), "", 0); return err },
 		"of sessions":    func(h *handover, _ Token) error { _, err := h.Sessions(h.t.Context(), "", "", 0); return err },
-		"of events":      func(h *handover, _ Token) error { _, err := h.Events(h.t.Context(), kindIs(PINWrong)); return err },
-		"a tally":        func(h *handover, _ Token) error { _, err := h.Blind(h.t.Context(), "jdupont"); return err },
-		"a key":          func(h *handover, _ Token) error { _, err := h.KeyInfo(h.t.Context(), "0123456789"); return err },
-		"health":         func(h *handover, _ Token) error { return h.Health(h.t.Context()) },
-		"other secrets":  func(h *handover, _ Token) error { return h.UseSecrets(h.t.Context(), h.secrets()) },
+		"of events": func(h *handover, _ Token) error {
+			_, err := h.Events(h.t.Context(), AuditQuery{Kinds: []EventKind{PINWrong}})
+			return err
+		},
+		"a tally":       func(h *handover, _ Token) error { _, err := h.Blind(h.t.Context(), "jdupont"); return err },
+		"a key":         func(h *handover, _ Token) error { _, err := h.KeyInfo(h.t.Context(), "0123456789"); return err },
+		"health":        func(h *handover, _ Token) error { return h.Health(h.t.Context()) },
+		"other secrets": func(h *handover, _ Token) error { return h.UseSecrets(h.t.Context(), h.secrets()) },
 		"another gate": func(h *handover, _ Token) error {
 			_, err := New(h.t.Context(), Config{Store: h.store, Secrets: h.secrets()})
 			return err

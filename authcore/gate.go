@@ -15,13 +15,15 @@ import (
 )
 
 // Config is what a Gate is made of. Store and Secrets are needed; the rest has
-// defaults: DefaultPolicy, time.Now, no log.
+// defaults: DefaultPolicy, time.Now, no log, nobody to alert. OnAlert is called
+// for each audit entry that is an alert, once it is written; it must not wait.
 type Config struct {
 	Store   store.Store
 	Secrets *Secrets
 	Policy  Policy
 	Now     func() time.Time
 	Logger  *slog.Logger
+	OnAlert func(EventKind)
 }
 
 // Gate is the whole domain over one store: logins, sessions, administration. It
@@ -39,6 +41,7 @@ type shared struct {
 	secrets atomic.Pointer[Secrets]
 	pins    *pinJudge
 	now     func() time.Time
+	onAlert func(EventKind)
 
 	process   string      // names this one among those that share the store
 	importing atomic.Bool // an Import of this process is under way
@@ -68,7 +71,10 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	sh := &shared{store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), now: c.Now, process: NewNonce()}
+	if c.OnAlert == nil {
+		c.OnAlert = func(EventKind) {}
+	}
+	sh := &shared{store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), now: c.Now, onAlert: c.OnAlert, process: NewNonce()}
 	sh.secrets.Store(c.Secrets)
 	g := &Gate{shared: sh, policy: c.Policy, log: c.Logger}
 	if err := g.prepare(ctx); err != nil {

@@ -394,6 +394,9 @@ func (m move) grant(kind EventKind) move {
 	return m
 }
 
+// event adds an event. A lost key whose code is good is in somebody's hand, which
+// is nobody's ordinary day.
 func (m *move) event(kind EventKind, serial Serial) {
-	m.events = append(m.events, Event{Kind: kind, Serial: serial})
+	found := kind == KeyUnusable && m.scene.key(serial).State == Lost
+	m.events = append(m.events, Event{Kind: kind, Serial: serial, Alert: kind.alarming() || found})
 }

@@ -54,11 +54,16 @@ type Policy struct {
 	Idle, Absolute time.Duration
 	// Ticket is how long the hand-over to an application's host may take.
 	Ticket time.Duration
+	// Retention is how long the audit trail keeps an entry: a day or more, or 0
+	// for ever.
+	Retention time.Duration
 }
 
 // DefaultPolicy returns the values SecurID users know (windows ±1, ±3, ±10;
 // next code after 3), guesses slowed down from the fifth on, a PIN of 4 to 8 digits, and sessions of one hour idle and
-// ten hours at most (NIST SP 800-63B-4 §2.2.3 allows 1 h and 24 h).
+// ten hours at most (NIST SP 800-63B-4 §2.2.3 allows 1 h and 24 h). The audit
+// trail is kept for 365 days (the CNIL's recommendation on logging, deliberation
+// 2021-122, says six months to a year).
 func DefaultPolicy() Policy {
 	return Policy{
 		PINMin: 4, PINMax: 8,
@@ -67,7 +72,7 @@ func DefaultPolicy() Policy {
 		SlowAfter: 5, SlowFirst: 30 * time.Second, SlowMost: time.Hour, PairAfter: 100,
 		Page: 12 * time.Hour, Challenge: 10 * time.Minute, Repeat: 10 * time.Second,
 		Idle: time.Hour, Absolute: 10 * time.Hour,
-		Ticket: time.Minute,
+		Ticket: time.Minute, Retention: 365 * day,
 	}
 }
 
@@ -92,6 +97,8 @@ func (p Policy) Validate() error {
 		return fmt.Errorf("a repeated form is recognised for a minute at most: not %s", p.Repeat)
 	case p.Idle < time.Minute || p.Absolute < p.Idle || p.Absolute > 7*24*time.Hour:
 		return fmt.Errorf("a session lasts at least a minute idle, at most a week in all, and idle no longer than in all: not %s and %s", p.Idle, p.Absolute)
+	case p.Retention != 0 && p.Retention < day:
+		return fmt.Errorf("the audit trail keeps an entry for a day or more, or for ever: not for %s", p.Retention)
 	case p.Ticket < time.Second || p.Ticket > 5*time.Minute:
 		return fmt.Errorf("a hand-over ticket lives between a second and five minutes: not %s", p.Ticket)
 	}

@@ -17,18 +17,23 @@ import (
 // This file alone knows how things are named, encoded and sealed in the store.
 //
 //	account/IDENTIFIER   attempts/IDENTIFIER|~SLOT   slow/MARK   key/SERIAL   seed/MARK
-//	challenge/HASH   session/HASH   ticket/HASH   audit/TIME-REFERENCE   meta/store   meta/newest
+//	challenge/HASH   session/HASH   ticket/HASH   meta/store   meta/newest
+//	audit/TIME-REFERENCE-N   chain/IDENTIFIER|~WORD   index/user|key|reference/VALUE/TIME-REFERENCE-N
 //	import/current   staged/ID-NUMBER
 //
 // A record is one version byte and an AEAD ciphertext whose associated data are
 // version and name: a record copied under another name does not open. What is
-// named by HASH is named by the SHA-256 of what the browser holds.
+// named by HASH is named by the SHA-256 of what the browser holds. What is below
+// index/ is empty: its name is all that it says, and Gate.VerifyAudit holds the
+// entries to it.
 
 const (
 	accountPrefix = "account/"
 	keyPrefix     = "key/"
 	sessionPrefix = "session/"
 	auditPrefix   = "audit/"
+	chainPrefix   = "chain/"
+	indexPrefix   = "index/"
 	metaName      = "meta/store"
 	newestName    = "meta/newest"
 	importName    = "import/current"
@@ -62,13 +67,36 @@ func attemptsName(s *Secrets, id Identifier, known bool) string {
 	if known {
 		return "attempts/" + string(id)
 	}
-	b := s.derive("slot", string(id))
-	return fmt.Sprintf("attempts/~%02x%x", b[0], b[1]&0xf)
+	return "attempts/" + s.slot(id)
 }
 
-// auditName sorts by time; the reference makes it one's own.
-func auditName(e Event, n int) string {
-	return fmt.Sprintf("%s%s-%s-%d", auditPrefix, e.Time.UTC().Format("20060102T150405.000000000"), e.Reference, n)
+func chainName(c Chain) string { return chainPrefix + string(c) }
+
+// auditTime sorts as times do.
+func auditTime(t time.Time) string { return t.UTC().Format("20060102T150405.000000000") }
+
+// auditStem is what names the n-th entry of an act: it sorts by time; the
+// reference makes it one's own.
+func auditStem(e Event, n int) string {
+	return fmt.Sprintf("%s-%s-%d", auditTime(e.Time), e.Reference, n)
+}
+
+// What an entry is looked up by. Neither identifiers nor serial numbers nor
+// references hold a slash.
+func userIndex(id Identifier) string      { return indexPrefix + "user/" + string(id) + "/" }
+func keyIndex(s Serial) string            { return indexPrefix + "key/" + string(s) + "/" }
+func referenceIndex(ref Reference) string { return indexPrefix + "reference/" + string(ref) + "/" }
+
+// indexes are the names below which the entry of that stem is looked up.
+func (e Event) indexes(stem string) []string {
+	names := []string{referenceIndex(e.Reference) + stem}
+	if e.Holder != "" {
+		names = append(names, userIndex(e.Holder)+stem)
+	}
+	if e.Serial != "" {
+		names = append(names, keyIndex(e.Serial)+stem)
+	}
+	return names
 }
 
 // The record types have the fields of what they keep, so that each converts to

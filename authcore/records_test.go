@@ -60,8 +60,9 @@ var goldenRecords = map[string]any{
 	}}},
 	"audit": Event{
 		Time: recordTime, Kind: NextCodeAsked, Reference: "7F3K-Q2M9", Holder: "jdupont", Unknown: "mark", Serial: "0123456789", Actor: "RC",
-		Address: "192.0.2.7", Agent: "Firefox", Detail: "logout",
+		Address: "192.0.2.7", Agent: "Firefox", Detail: "logout", Chain: "jdupont", Number: 7, Alert: true, MAC: []byte("the MAC"),
 	},
+	"chain":        chainRecord{Last: 9, Gone: spans{{1, 5}, {7, 7}}, Chains: 2, Untold: 3, Erased: recordTime},
 	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime},
 }
 
@@ -114,6 +115,9 @@ func wantAllSet(t *testing.T, path string, v reflect.Value) {
 func TestEveryRecordHasItsForm(t *testing.T) {
 	kinds := map[string]bool{}
 	for name := range livedIn(t).records() {
+		if strings.HasPrefix(name, indexPrefix) {
+			continue // empty
+		}
 		kinds[kindOf(name)] = true
 		if _, ok := goldenRecords[kindOf(name)]; !ok {
 			t.Errorf("records of the kind %s have no golden form", kindOf(name))
@@ -165,6 +169,7 @@ func (b *bench) put(name string, value []byte) {
 func TestRecordsThatDoNotOpen(t *testing.T) {
 	b := livedIn(t)
 	all := b.records()
+	maps.DeleteFunc(all, func(name string, value []byte) bool { return strings.HasPrefix(name, indexPrefix) && len(value) == 0 })
 	others := newSecretsFor(t)
 	refused := func(name, what string, sealed []byte) {
 		t.Helper()

@@ -181,6 +181,15 @@ func (s *Secrets) open(purpose, sealed string) ([]byte, bool) {
 
 // mark stands for an identifier that nobody has, in the audit trail: the same
 // one gives the same mark, and a mark gives nothing away.
-func (s *Secrets) mark(id Identifier) string {
-	return base64.RawURLEncoding.EncodeToString(s.derive("unknown", string(id))[:6])
+func (s *Secrets) mark(id Identifier) string { return textMark(s.derive("unknown", string(id))) }
+
+// erasedMarks stand for a person whose data were erased, the one to write first,
+// then those of the secrets' earlier keys.
+func (s *Secrets) erasedMarks(id Identifier) (marks []string) {
+	for _, mark := range s.deriveAll("erased", string(id)) {
+		marks = append(marks, textMark(mark))
+	}
+	return marks
 }
+
+func textMark(b []byte) string { return base64.RawURLEncoding.EncodeToString(b[:6]) }

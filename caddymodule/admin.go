@@ -84,11 +84,15 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, "/sesame/explain", nil, explain},
 	{http.MethodPost, "/sesame/users/{id}/delegations", nil, giveDelegation},
 	{http.MethodDelete, "/sesame/users/{id}/delegations/{application}", nil, endDelegation},
-	{http.MethodGet, "/sesame/audit", []string{"user", "key", "reference", "since"}, listEvents},
+	{http.MethodGet, "/sesame/audit", auditParameters, listEvents},
 	{http.MethodPatch, "/sesame/users/{id}", nil, setUser},
 	{http.MethodDelete, "/sesame/users/{id}", []string{"keys"}, removeUser},
 	{http.MethodPost, "/sesame/keys/{serial}/return", nil, returnKey},
 	{http.MethodPost, "/sesame/users/import", peopleParameters, importPeople},
+	{http.MethodGet, "/sesame/audit/verify", nil, verifyAudit},
+	{http.MethodPost, "/sesame/audit/purge", nil, purgeAudit},
+	{http.MethodGet, "/sesame/users/{id}/export", nil, exportUser},
+	{http.MethodPost, "/sesame/users/{id}/erase", nil, eraseUser},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.
@@ -165,18 +169,30 @@ func (api adminAPI) serve(route adminRoute, w http.ResponseWriter, r *http.Reque
 	return c.write(answer)
 }
 
-// write sends the answer.
-func (c *adminCall) write(answer any) error {
+// head sends what comes before the answer's body.
+func (c *adminCall) head(contentType string) {
 	h := c.w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	}
+	c.w.WriteHeader(c.status)
+}
+
+// write sends the answer.
+func (c *adminCall) write(answer any) error {
+	if s, ok := answer.(eventStream); ok {
+		return c.stream(s)
+	}
 	if answer == nil {
-		c.w.WriteHeader(http.StatusNoContent)
+		c.status = http.StatusNoContent
+		c.head("")
 		return nil
 	}
 	if page, ok := answer.(document); ok {
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", documentCSP)
+		c.w.Header().Set("Content-Security-Policy", documentCSP)
+		c.head("text/html; charset=utf-8")
 		_, _ = c.w.Write(page)
 		return nil
 	}
@@ -184,8 +200,7 @@ func (c *adminCall) write(answer any) error {
 	if err != nil {
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
-	h.Set("Content-Type", "application/json")
-	c.w.WriteHeader(c.status)
+	c.head("application/json")
 	_, _ = c.w.Write(append(b, '\n')) // a client that has left cannot be told
 	return nil
 }

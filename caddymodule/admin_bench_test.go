@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -216,6 +215,7 @@ type adminAnswer struct {
 	status int
 	header http.Header
 	body   bytes.Buffer
+	wrote  func(*adminAnswer) // called after each write, unless nil
 }
 
 func (a *adminAnswer) Header() http.Header { return a.header }
@@ -228,7 +228,27 @@ func (a *adminAnswer) WriteHeader(status int) {
 
 func (a *adminAnswer) Write(b []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
-	return a.body.Write(b)
+	n, err := a.body.Write(b)
+	if a.wrote != nil {
+		a.wrote(a)
+	}
+	return n, err
+}
+
+type wroteKey struct{}
+
+// follow asks for the audit trail from its beginning and leaves once it has so
+// many lines, or ctx is over.
+func (b *adminBench) follow(ctx context.Context, query string, lines int) *adminAnswer {
+	b.t.Helper()
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	ctx = context.WithValue(ctx, wroteKey{}, func(a *adminAnswer) {
+		if bytes.Count(a.body.Bytes(), []byte{'\n'}) >= lines {
+			leave()
+		}
+	})
+	return b.askIn(ctx, http.MethodGet, "/sesame/audit?follow=true&since=2026-01-01T00:00:00Z"+query, "")
 }
 
 // error is the sentence of a refusal.
@@ -243,7 +263,12 @@ func (a *adminAnswer) error() string {
 // ask sends a request from an address of this machine. Headers are "Name: value".
 func (b *adminBench) ask(method, target, body string, headers ...string) *adminAnswer {
 	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), method, "http://localhost:2019"+target, strings.NewReader(body))
+	return b.askIn(b.t.Context(), method, target, body, headers...)
+}
+
+func (b *adminBench) askIn(ctx context.Context, method, target, body string, headers ...string) *adminAnswer {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(ctx, method, "http://localhost:2019"+target, strings.NewReader(body))
 	b.must(err)
 	r.RemoteAddr = "127.0.0.1:50123"
 	for _, h := range headers {
@@ -251,6 +276,7 @@ func (b *adminBench) ask(method, target, body string, headers ...string) *adminA
 		r.Header.Add(name, value)
 	}
 	a := &adminAnswer{header: make(http.Header)}
+	a.wrote, _ = ctx.Value(wroteKey{}).(func(*adminAnswer))
 	b.mux.ServeHTTP(a, r)
 	b.conforms(r, a)
 	return a
@@ -282,7 +308,7 @@ func (b *adminBench) want(a *adminAnswer, status int, into any) {
 // events are the audit trail's entries of some kinds, or all.
 func (b *adminBench) events(kinds ...authcore.EventKind) []authcore.Event {
 	b.t.Helper()
-	all, err := b.gate.Events(b.t.Context(), func(e authcore.Event) bool { return len(kinds) == 0 || slices.Contains(kinds, e.Kind) })
+	all, err := b.gate.Events(b.t.Context(), authcore.AuditQuery{Kinds: kinds})
 	b.must(err)
 	return all
 }

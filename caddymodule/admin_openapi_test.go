@@ -324,6 +324,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		"ActivationCode": activationCode{}, "ReplaceOrder": replaceOrder{}, "Replacement": replacement{},
 		"Key": authcore.KeyInfo{}, "KeyList": keyList{}, "ImportReport": importReport{}, "ImportProblem": importProblem{},
 		"Session": sessionView{}, "SessionList": sessionList{}, "Whois": whois{}, "Event": authcore.Event{}, "EventList": eventList{},
+		"Verification": authcore.Verification{}, "PurgeOrder": purgeOrder{}, "PurgeReport": purgeReport{}, "PersonData": personData{},
 		"ImportProgress": progressLine{}, "ImportStep": importStep{},
 		"UserDelegation": authcore.Delegation{}, "Delegation": delegationView{}, "DelegationOrder": delegationOrder{},
 		"ExplainQuestion": explainQuestion{}, "Explanation": explanation{},

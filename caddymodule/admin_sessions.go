@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/sesame-gateway/sesame/authcore"
@@ -19,10 +18,12 @@ type sessionView struct {
 	Holder  authcore.Identifier `json:"holder"`
 	Serial  authcore.Serial     `json:"serial,omitempty"`
 	Method  string              `json:"method"`
+	Host    string              `json:"host,omitempty"` // of the application; a list has the portal's own only
 	Began   time.Time           `json:"began"`
 	Seen    time.Time           `json:"seen"`
 	Idle    time.Time           `json:"idle_end"`
 	End     time.Time           `json:"end"`
+	Ended   time.Time           `json:"ended,omitzero"` // a list has none that has ended
 	Address string              `json:"address,omitempty"`
 	Agent   string              `json:"agent,omitempty"`
 }
@@ -61,12 +62,16 @@ func listSessions(c *adminCall) (any, error) {
 	alive = cutPage(c, alive, limit, func(s authcore.Session) string { return viewSessionID(s.ID) })
 	list := sessionList{Sessions: make([]sessionView, 0, len(alive))}
 	for _, s := range alive {
-		list.Sessions = append(list.Sessions, sessionView{
-			ID: viewSessionID(s.ID), Holder: s.Holder, Serial: s.Serial, Method: s.Method,
-			Began: s.Began, Seen: s.Seen, Idle: s.Idle, End: s.End, Address: s.Address, Agent: s.Agent,
-		})
+		list.Sessions = append(list.Sessions, viewSession(s))
 	}
 	return list, err
+}
+
+func viewSession(s authcore.Session) sessionView {
+	return sessionView{
+		ID: viewSessionID(s.ID), Holder: s.Holder, Serial: s.Serial, Method: s.Method, Host: s.Host,
+		Began: s.Began, Seen: s.Seen, Idle: s.Idle, End: s.End, Ended: s.Ended, Address: s.Address, Agent: s.Agent,
+	}
 }
 
 func endSession(c *adminCall) (any, error) {
@@ -91,61 +96,4 @@ func viewSessionID(id authcore.SessionID) string {
 func readSessionID(text string) (authcore.SessionID, bool) {
 	sum, err := hex.DecodeString(text)
 	return authcore.SessionID(base64.RawURLEncoding.EncodeToString(sum)), err == nil && len(sum) == sha256.Size
-}
-
-// eventList is the answer to GET /sesame/audit.
-type eventList struct {
-	Events []authcore.Event `json:"events"`
-}
-
-func listEvents(c *adminCall) (any, error) {
-	keep, err := c.eventFilter()
-	if err != nil {
-		return nil, err
-	}
-	all, err := c.gate.Events(c.Context(), keep)
-	return eventList{Events: append([]authcore.Event{}, all...)}, err
-}
-
-// eventFilter reads which entries of the audit trail to list.
-func (c *adminCall) eventFilter() (func(authcore.Event) bool, error) {
-	var want struct {
-		holder authcore.Identifier
-		serial authcore.Serial
-		since  time.Time
-	}
-	var reference authcore.Reference
-	var err error
-	if text := c.query.Get("reference"); text != "" {
-		reference, err = readReference(text)
-	}
-	if text := c.query.Get("user"); text != "" && err == nil {
-		want.holder, err = readIdentifier(text)
-	}
-	if text := c.query.Get("key"); text != "" && err == nil {
-		want.serial, err = readSerial(text)
-	}
-	if text := c.query.Get("since"); text != "" && err == nil {
-		if want.since, err = time.Parse(time.RFC3339, text); err != nil {
-			err = adminRefusal(http.StatusBadRequest, "the parameter since is a time such as 2026-09-01T08:00:00Z (RFC 3339)")
-		}
-	}
-	return func(e authcore.Event) bool {
-		return (want.holder == "" || e.Holder == want.holder) && (want.serial == "" || e.Serial == want.serial) &&
-			(reference == "" || e.Reference == reference) && !e.Time.Before(want.since)
-	}, err
-}
-
-// misread are the letters that references do not have, with what they are read
-// for (Crockford's base 32).
-var misread = strings.NewReplacer("O", "0", "I", "1", "L", "1", " ", "", "-", "")
-
-// readReference brings a reference into the form in which it was given, from
-// how people write it down.
-func readReference(text string) (authcore.Reference, error) {
-	s := misread.Replace(strings.ToUpper(text))
-	if len(s) != 8 {
-		return "", adminRefusal(http.StatusBadRequest, "a reference has eight letters and digits, such as 7F3K-Q2M9")
-	}
-	return authcore.Reference(s[:4] + "-" + s[4:]), nil
 }

@@ -355,6 +355,8 @@ func TestAdminWithoutStore(t *testing.T) {
 			body, headers = `{"first":"123456","second":"234567"}`, []string{"Content-Type: application/json"}
 		case strings.HasSuffix(target, "/replace"):
 			body, headers = `{"by":"FT2"}`, []string{"Content-Type: application/json"}
+		case strings.HasSuffix(target, "/purge"):
+			body, headers = `{"before":"2026-01-01T00:00:00Z"}`, []string{"Content-Type: application/json"}
 		case strings.HasSuffix(target, "/emergency"):
 			body, headers = `{"reason":"lost"}`, []string{"Content-Type: application/json"}
 		case strings.HasSuffix(target, "/delegations"):

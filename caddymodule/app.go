@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
@@ -36,16 +37,29 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	return nil
 }
 
-// Start opens the store, or takes it over from the configuration before.
+// Start opens the store, or takes it over from the configuration before, and
+// begins to remove what the audit trail need not keep any longer.
 func (a *App) Start() error {
-	if _, err := a.gate(); err != nil {
+	g, err := a.gate()
+	if err != nil {
 		return fmt.Errorf("opening the gate: %w", err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a.retention.cancel = cancel
+	a.retention.running.Go(func() {
+		daily(ctx, func() { expire(ctx, g, a.log) })
+	})
 	return nil
 }
 
-// Stop does nothing: requests that are being answered still need the store.
-func (*App) Stop() error { return nil }
+// Stop ends the removal. Requests that are being answered still need the store.
+func (a *App) Stop() error {
+	if a.retention.cancel != nil {
+		a.retention.cancel()
+		a.retention.running.Wait()
+	}
+	return nil
+}
 
 // Cleanup gives the store back. Caddy calls it after a failed Provision too.
 func (a *App) Cleanup() error { return a.life.end() }

@@ -65,6 +65,9 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			idle     <duration>
 //			absolute <duration>
 //		}
+//		audit {
+//			retention <duration>|forever
+//		}
 //		assistance <name> {
 //			phone <number>
 //			email <address>
@@ -108,6 +111,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return a.parsePIN(d)
 		case "session":
 			return a.parseSession(d)
+		case "audit":
+			return a.parseAudit(d)
 		case "assistance":
 			return a.parseAssistance(d)
 		case "application":
@@ -181,6 +186,33 @@ func (a *App) parseSession(d *caddyfile.Dispenser) error {
 		}
 		return unknown(d)
 	})
+}
+
+func (a *App) parseAudit(d *caddyfile.Dispenser) error {
+	if a.Audit != nil {
+		return repeated(d)
+	}
+	a.Audit = new(Audit)
+	return block(d, "audit", func(option string) error {
+		if option != "retention" {
+			return unknown(d)
+		}
+		return a.Audit.parseRetention(d)
+	})
+}
+
+func (a *Audit) parseRetention(d *caddyfile.Dispenser) error {
+	var text string
+	switch {
+	case a.Forever || a.Retention != 0:
+		return repeated(d)
+	case !d.AllArgs(&text):
+		return d.ArgErr()
+	case text == "forever":
+		a.Forever = true
+		return nil
+	}
+	return readDuration(d, text, &a.Retention)
 }
 
 func (a *App) parseAssistance(d *caddyfile.Dispenser) error {
@@ -365,6 +397,10 @@ func duration(d *caddyfile.Dispenser, to *caddy.Duration) error {
 	if !d.AllArgs(&text) {
 		return d.ArgErr()
 	}
+	return readDuration(d, text, to)
+}
+
+func readDuration(d *caddyfile.Dispenser, text string, to *caddy.Duration) error {
 	v, err := caddy.ParseDuration(text)
 	if err != nil || v <= 0 {
 		return d.Errf("%q is no duration: write 30m, 1h or 1d", text)

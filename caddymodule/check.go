@@ -249,7 +249,24 @@ func (a *App) policy() (authcore.Policy, error) {
 	if a.Session != nil && a.Session.Absolute != 0 {
 		p.Absolute = time.Duration(a.Session.Absolute)
 	}
+	if err := a.Audit.apply(&p); err != nil {
+		return p, err
+	}
 	return p, p.Validate()
+}
+
+// apply puts what is configured of the audit trail into a policy.
+func (a *Audit) apply(p *authcore.Policy) error {
+	switch {
+	case a == nil:
+	case a.Forever && a.Retention != 0:
+		return errors.New("audit: retention is a duration or forever, and not both")
+	case a.Forever:
+		p.Retention = 0
+	case a.Retention != 0:
+		p.Retention = time.Duration(a.Retention)
+	}
+	return nil
 }
 
 // place says where the store and the secret file are, and refuses a secret that

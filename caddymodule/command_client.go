@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,6 +35,7 @@ type question struct {
 	body         any
 	file         []byte
 	upload       *upload
+	accept       string // the media type wanted; JSON when empty
 }
 
 // ask asks the server and says what it answered: as JSON, or in say's words. An
@@ -77,10 +79,12 @@ func (c *client) exchange(q question) ([]byte, http.Header, error) {
 	defer body.Close()
 	raw, err := io.ReadAll(body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the server's answer broke off: %w", err)
+		return nil, nil, brokenOff(err)
 	}
 	return raw, header, nil
 }
+
+func brokenOff(err error) error { return fmt.Errorf("the server's answer broke off: %w", err) }
 
 // open is exchange for an answer that is read while it comes; the caller closes
 // it.
@@ -106,7 +110,7 @@ func (c *client) open(q question) (io.ReadCloser, http.Header, error) {
 
 // content gives the request's headers and body.
 func (q question) content() (http.Header, io.Reader, error) {
-	header := http.Header{"Accept": {"application/json"}}
+	header := http.Header{"Accept": {cmp.Or(q.accept, "application/json")}}
 	if name := userName(); name != "" {
 		header.Set(actorHeader, name)
 	}

@@ -35,6 +35,9 @@ import (
 //	serve                       starts the server and waits until it serves
 //	stop                        stops it
 //	[!] sesame ARG...           runs our command; it must succeed, or exit with 1
+//	follow ARG...               begins our command audit --follow
+//	followed PATTERN            waits until it has printed a line like that
+//	unfollow                    interrupts it, upon which it succeeds
 //	capture NAME PATTERN        sets a variable to what the group in PATTERN found in stdout
 //	request METHOD TARGET [NAME:VALUE...]   asks the admin endpoint at $ADMIN over TCP
 //
@@ -61,6 +64,10 @@ func TestScripts(t *testing.T) {
 			"sesame":  scriptSesame,
 			"request": scriptRequest,
 			"capture": scriptCapture,
+
+			"follow":   scriptFollow,
+			"followed": scriptFollowed,
+			"unfollow": scriptUnfollow,
 		},
 	})
 }
@@ -75,6 +82,7 @@ func scriptFiles(env *testscript.Env) error {
 	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 	env.Vars = append(env.Vars, "PORT="+port)
 	env.Values[serverKey{}] = new(scriptServer)
+	env.Values[followerKey{}] = new(scriptFollower)
 	config, err := os.ReadFile("testdata/script/Caddyfile")
 	if err != nil {
 		return err

@@ -95,7 +95,8 @@ func TestCommandJSON(t *testing.T) {
 		{"/sesame/keys", []string{"key", "list"}},
 		{"/sesame/keys/0123456789", []string{"key", "show", "0123456789"}},
 		{"/sesame/sessions", []string{"session", "list"}},
-		{"/sesame/audit", []string{"audit"}},
+		{"/sesame/audit/verify", []string{"audit", "verify"}},
+		{"/sesame/users/jdupont/export", []string{"user", "export", "jdupont"}},
 		{"/sesame/whois/jdupont", []string{"whois", "jdupont"}},
 	} {
 		out, err := runCommand(nil, append(c.args, "--json", "--address", address)...)
@@ -132,6 +133,16 @@ func TestCommandRefusals(t *testing.T) {
 		{"key show " + strings.Repeat("9", 41), "cannot be a serial number"},
 		{"audit --key é", "cannot be a serial number"},
 		{"audit --since hier", "--since takes"},
+		{"audit --until demain", "--until takes"},
+		{"audit --kind broken", "\"broken\" is no event"},
+		{"audit --follow --kind broken", "\"broken\" is no event"},
+		{"audit purge", "say what to remove with --before"},
+		{"audit purge --before hier", "--before takes"},
+		{"audit purge --before 2199-01-01", "before is a time that has passed"},
+		{"user export personne", "nothing is held of personne"},
+		{"user erase personne", "nothing is held of personne"},
+		{"user erase jdupont", "jdupont: this person still has an account or a key: remove the account first"},
+		{"user erase 7294123456", "digits were typed where the identifier belongs"},
 		{"audit --reference 12", "such as 7F3K-Q2M9"},
 		{"key list --state broken", "there are pin-to-define"},
 		{"session end 7294123456", "this is not the ID of a session"},
@@ -237,12 +248,12 @@ func TestReadSince(t *testing.T) {
 		"2026-09-01T08:30:00Z":      time.Date(2026, 9, 1, 8, 30, 0, 0, time.UTC),
 		"2026-09-01T08:30:00+04:00": time.Date(2026, 9, 1, 4, 30, 0, 0, time.UTC),
 	} {
-		if got, err := readSince(text, now); err != nil || !got.Equal(want) {
+		if got, err := readMomentOf("--since", text, now); err != nil || !got.Equal(want) {
 			t.Errorf("%s: %v, %v; want %v", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"", "hier", "-1h", "-7d", "d", "2026-13-01", "7 days"} {
-		if got, err := readSince(text, now); err == nil {
+		if got, err := readMomentOf("--since", text, now); err == nil {
 			t.Errorf("%q is read as %v", text, got)
 		}
 	}

@@ -32,7 +32,7 @@ func userCommands() []*cobra.Command {
 				c.say("%s is enabled%s", string(u.ID), enabledStill(u, time.Now()))
 			})
 		}),
-		userSetCommand(), userRemoveCommand(), userImportCommand(),
+		userSetCommand(), userRemoveCommand(), userImportCommand(), userExportCommand(), userEraseCommand(),
 	}
 }
 

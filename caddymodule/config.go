@@ -34,6 +34,9 @@ type App struct {
 	// How long a session lasts. Default: 1 hour unused, 10 hours in all.
 	Session *SessionLength `json:"session,omitempty"`
 
+	// How long the audit trail keeps an entry. Default: 365 days.
+	Audit *Audit `json:"audit,omitempty"`
+
 	// Whom to call for help; shown on the pages.
 	Assistance *Assistance `json:"assistance,omitempty"`
 
@@ -46,9 +49,10 @@ type App struct {
 	Demo bool `json:"demo,omitempty"`
 
 	*settings
-	life  lifetime
-	log   *slog.Logger
-	pages *pageMaker
+	life      lifetime
+	retention retention
+	log       *slog.Logger
+	pages     *pageMaker
 }
 
 // Store says where the gate keeps its records.
@@ -72,6 +76,15 @@ type SessionLength struct {
 	Idle caddy.Duration `json:"idle,omitempty"`
 	// How long it lasts in all: a week or less. Default: 10h.
 	Absolute caddy.Duration `json:"absolute,omitempty"`
+}
+
+// Audit bounds the audit trail.
+type Audit struct {
+	// How long an entry is kept: a day or more. It is removed within a day of
+	// that. Default: 365d.
+	Retention caddy.Duration `json:"retention,omitempty"`
+	// Keeps all entries for ever; Retention is absent then.
+	Forever bool `json:"forever,omitempty"`
 }
 
 // Assistance is whom a person may turn to.

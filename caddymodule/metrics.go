@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sesame-gateway/sesame/authcore"
 )
 
 // The collectors are made once, as they outlive configurations; each
@@ -18,11 +20,18 @@ var (
 		Namespace: "sesame", Name: "refusals_total",
 		Help: "Requests refused with a problem page, by its kind.",
 	}, []string{"kind"})
+	alerts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "sesame", Name: "alerts_total",
+		Help: "Audit entries that somebody should look at, by their kind.",
+	}, []string{"kind"})
 )
+
+// countAlert counts an audit entry that somebody should look at.
+func countAlert(k authcore.EventKind) { alerts.WithLabelValues(k.String()).Inc() }
 
 // registerMetrics adds the collectors to a configuration's registry.
 func registerMetrics(r *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{answers, refusals} {
+	for _, c := range []prometheus.Collector{answers, refusals, alerts} {
 		already := prometheus.AlreadyRegisteredError{}
 		if err := r.Register(c); err != nil && !errors.As(err, &already) {
 			return err

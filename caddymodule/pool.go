@@ -79,7 +79,7 @@ func openPlace(where place, log *slog.Logger) (caddy.Destructor, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
-	gate, err := authcore.New(ctx, authcore.Config{Store: st, Secrets: secrets, Now: now, Logger: log})
+	gate, err := authcore.New(ctx, authcore.Config{Store: st, Secrets: secrets, Now: now, Logger: log, OnAlert: countAlert})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the store in %s: %w", where.dir, err), st.Close())
 	}

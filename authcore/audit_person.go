@@ -1,0 +1,230 @@
+package authcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sesame-gateway/sesame/authcore/store"
+)
+
+// PersonData is all that the store holds of one person, for whoever asks what is
+// held of them: no seed, no PIN, no code, no token. Of administrators it says
+// that they acted, not who they are: an answer about one person is none about
+// others (GDPR art. 15(4); CJEU, C-579/21, Pankki S).
+type PersonData struct {
+	Account  *Account // nil when it was removed
+	Keys     []KeyInfo
+	Sessions []Session // ended ones too, and those on applications' hosts
+	Events   []Event   // without who acted, and so without MAC
+}
+
+// administrator stands for whoever acted, in PersonData.
+const administrator = "an administrator"
+
+// ExportPerson returns what the store holds of a person, who need not have an
+// account any more (GDPR art. 15). Errors: ErrNotFound when it is nothing, the
+// store's.
+func (g *Gate) ExportPerson(ctx context.Context, id Identifier) (PersonData, error) {
+	var d PersonData
+	err := g.shared.store.View(ctx, func(r store.Reader) (err error) {
+		d = PersonData{}
+		a, err := g.accountIn(r, id)
+		switch {
+		case err == nil:
+			d.Account = &a
+		case !errors.Is(err, ErrNotFound):
+			return err
+		}
+		if d.Keys, err = g.keysOf(r, id); err != nil {
+			return err
+		}
+		d.Sessions, err = g.sessionsOf(r, id)
+		return err
+	})
+	if err != nil {
+		return d, err
+	}
+	if d.Events, err = g.Events(ctx, AuditQuery{User: id}); err != nil {
+		return d, err
+	}
+	for i := range d.Events {
+		if e := &d.Events[i]; e.Actor != "" {
+			e.Actor = administrator
+		}
+		d.Events[i].MAC = nil
+	}
+	if d.Account == nil && len(d.Keys)+len(d.Sessions)+len(d.Events) == 0 {
+		return d, g.shared.store.View(ctx, func(r store.Reader) error { return g.nothingOf(r, id) })
+	}
+	return d, nil
+}
+
+// nothingOf is the error that says that nothing is held of a person, and whether
+// that is since an erasure. Errors: ErrNotFound, the store's.
+func (g *Gate) nothingOf(from getter, id Identifier) error {
+	for _, mark := range g.secrets().erasedMarks(id) {
+		head, err := readHead(g.secrets(), from, erasedPrefix+Chain(mark))
+		if err != nil {
+			return err
+		}
+		if !head.Erased.IsZero() {
+			return fmt.Errorf("nothing is held of %s, whose data were erased on %s: %w", id, head.Erased.Format(time.DateOnly), ErrNotFound)
+		}
+	}
+	return fmt.Errorf("nothing is held of %s: %w", id, ErrNotFound)
+}
+
+// keysOf looks at every key for those of a person, whatever the account says.
+func (g *Gate) keysOf(r store.Reader, id Identifier) (infos []KeyInfo, err error) {
+	_, err = collect(g.secrets(), r, keyPrefix, func(rec keyRecord) (bool, error) {
+		if rec.Holder == id && rec.Serial != nobodyKey {
+			infos = append(infos, Key(rec).Info())
+		}
+		return false, nil
+	})
+	return infos, err
+}
+
+func (g *Gate) sessionsOf(r store.Reader, id Identifier) (sessions []Session, err error) {
+	_, err = collect(g.secrets(), r, sessionPrefix, func(rec sessionRecord) (bool, error) {
+		if rec.Holder == id {
+			sessions = append(sessions, Session(rec))
+		}
+		return false, nil
+	})
+	return sessions, err
+}
+
+// ErasePerson deletes what is left of a person whose account was removed (GDPR
+// art. 17): the entries of the audit trail about them, what these are looked up
+// by, their sessions and their count of failures. The head of their chain stays
+// under a mark that says nothing without the secret file, with the day of the
+// erasure, as long as an entry would; and an entry says who erased somebody's
+// data, and not whose. It is written first: an erasure that breaks off is
+// finished by calling again.
+//
+// What is not erased here: the log, backups, and that somebody acted as an
+// administrator. Errors: ErrStillThere, ErrNotFound when nothing is left, a
+// sentence when an entry does not open, the store's.
+func (g *Gate) ErasePerson(ctx context.Context, by Actor, id Identifier) error {
+	sessions, err := g.leftOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	err = g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
+		mark, err := g.markErased(w, id, now)
+		return []Event{{Kind: DataErased, Unknown: mark, Actor: by.Name}},
+			errors.Join(err, g.gone(w, id), w.Delete(attemptsName(g.secrets(), id, true)))
+	})
+	if err != nil {
+		return err
+	}
+	for more := true; more; {
+		if more, err = g.eraseSome(ctx, id); err != nil {
+			return err
+		}
+	}
+	return g.deleteAll(ctx, sessions)
+}
+
+// markErased keeps of a chain how long it was, under a mark that only who has the
+// secrets can make from the identifier, and returns the mark.
+func (g *Gate) markErased(w store.Writer, id Identifier, now time.Time) (mark string, err error) {
+	s := g.secrets()
+	head, err := readHead(s, w, Chain(id))
+	if err != nil {
+		return "", err
+	}
+	mark = s.erasedMarks(id)[0]
+	if head.Gone = nil; head.Last > 0 {
+		head.Gone = spans{{1, head.Last}}
+	}
+	head.Erased = now
+	return mark, write(s, w, chainName(erasedPrefix+Chain(mark)), head, time.Time{})
+}
+
+// gone reports in an error that a person has an account.
+func (g *Gate) gone(from getter, id Identifier) error {
+	err := absent(from, accountName(id))
+	if errors.Is(err, ErrExists) {
+		err = fmt.Errorf("%s: %w", id, ErrStillThere)
+	}
+	return err
+}
+
+// leftOf checks that a person may be erased, and returns the names of their
+// sessions.
+func (g *Gate) leftOf(ctx context.Context, id Identifier) (names []string, err error) {
+	err = g.shared.store.View(ctx, func(r store.Reader) error {
+		if err := g.gone(r, id); err != nil {
+			return err
+		}
+		keys, err := g.keysOf(r, id)
+		if err != nil {
+			return err
+		}
+		if len(keys) > 0 {
+			return fmt.Errorf("%s has key %s: %w", id, keys[0].Serial, ErrStillThere)
+		}
+		sessions, err := g.sessionsOf(r, id)
+		names = nil
+		for _, s := range sessions {
+			names = append(names, sessionName(s.ID))
+		}
+		if err == nil && len(names) == 0 {
+			err = g.anyOf(r, id, chainName(Chain(id)), attemptsName(g.secrets(), id, true))
+		}
+		return err
+	})
+	return names, err
+}
+
+// anyOf returns ErrNotFound when none of a person's records is there.
+func (g *Gate) anyOf(r store.Reader, id Identifier, names ...string) error {
+	for _, name := range names {
+		if _, err := r.Get(name); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return g.nothingOf(r, id)
+}
+
+// eraseSome removes the oldest entries about a person, and reports whether there
+// may be more.
+func (g *Gate) eraseSome(ctx context.Context, id Identifier) (more bool, err error) {
+	var stems []string
+	err = g.shared.store.View(ctx, func(r store.Reader) error {
+		stems = nil
+		for entry, err := range r.Scan(userIndex(id), "") {
+			if err != nil || len(stems) == auditBatch {
+				return err
+			}
+			stems = append(stems, strings.TrimPrefix(entry.Key, userIndex(id)))
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	if len(stems) == 0 {
+		return false, nil
+	}
+	return true, g.shared.store.Update(ctx, func(w store.Writer) error {
+		if err := g.gone(w, id); err != nil {
+			return err
+		}
+		for _, stem := range stems {
+			err := g.removeEntry(w, stem)
+			if errors.Is(err, store.ErrNotFound) {
+				err = w.Delete(userIndex(id) + stem) // it leads nowhere
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
