@@ -72,8 +72,9 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// scriptFiles writes the configurations that a script does not bring itself: one
-// whose admin endpoint is a socket, and one where it is a free port, $PORT.
+// scriptFiles writes what a script does not bring itself: a configuration whose
+// admin endpoint is a socket, one where it is a free port, $PORT, and the
+// suppliers' files of package keyfile's tests.
 func scriptFiles(env *testscript.Env) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -88,7 +89,8 @@ func scriptFiles(env *testscript.Env) error {
 		return err
 	}
 	tcp := strings.Replace(string(config), "unix/admin.sock", "127.0.0.1:"+port, 1)
-	return errors.Join(l.Close(),
+	suppliers := filepath.Join(env.WorkDir, "suppliers")
+	return errors.Join(l.Close(), os.CopyFS(suppliers, os.DirFS("../authcore/keyfile/testdata")),
 		os.WriteFile(filepath.Join(env.WorkDir, "Caddyfile"), config, 0o600),
 		os.WriteFile(filepath.Join(env.WorkDir, "tcp.caddyfile"), []byte(tcp), 0o600))
 }
@@ -103,6 +105,11 @@ func checkPrinted(ts *testscript.TestScript, what, text string) {
 			if strings.Contains(text, form) {
 				ts.Fatalf("%s shows the seed of key %s", what, serial)
 			}
+		}
+	}
+	for _, f := range protectedFiles {
+		if strings.Contains(text, strings.TrimSpace(f.secret)) || strings.Contains(text, strings.ReplaceAll(strings.TrimSpace(f.secret), " ", "")) {
+			ts.Fatalf("%s shows what opens %s", what, f.file)
 		}
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }) {

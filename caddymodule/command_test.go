@@ -41,7 +41,13 @@ func (b *adminBench) listen() string {
 
 // runCommand runs one command line of "sesame" in this process.
 func runCommand(stdin io.Reader, args ...string) (stdout string, err error) {
-	var out bytes.Buffer
+	stdout, _, err = runCommandWithErrors(stdin, args...)
+	return stdout, err
+}
+
+// runCommandWithErrors is runCommand with what is printed on standard error.
+func runCommandWithErrors(stdin io.Reader, args ...string) (stdout, stderr string, err error) {
+	var out, errOut bytes.Buffer
 	caddy := &cobra.Command{Use: "caddy", SilenceUsage: true, SilenceErrors: true}
 	sesame := &cobra.Command{Use: "sesame"}
 	addCommands(sesame)
@@ -49,9 +55,9 @@ func runCommand(stdin io.Reader, args ...string) (stdout string, err error) {
 	caddy.SetArgs(append([]string{"sesame"}, args...))
 	caddy.SetIn(stdin)
 	caddy.SetOut(&out)
-	caddy.SetErr(io.Discard)
+	caddy.SetErr(&errOut)
 	err = caddy.Execute()
-	return out.String(), err
+	return out.String(), errOut.String(), err
 }
 
 // terminal is what a browser may call itself in order to command the terminal
