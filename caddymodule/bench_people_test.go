@@ -72,7 +72,7 @@ func diskBench(b *testing.B) listBench {
 		b.Fatal(err)
 	}
 	l := listBench{b, http.NewServeMux()}
-	serveAdmin(l.mux, adminAPI{func() (*authcore.Gate, []*site, error) { return gate, nil, nil }})
+	serveAdmin(l.mux, adminAPI{func() (*authcore.Gate, *App, error) { return gate, nil, nil }})
 	return l
 }
 

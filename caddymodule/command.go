@@ -31,6 +31,7 @@ answered. It exits with 0 when it did it and with 1 when it did not.`
 		commandGroup("delegation", "Delegations: an application, this colleague, until that date", delegationCommands()...),
 		commandGroup("secret", "The secret file: rotate", secretCommands()...),
 		whoisCommand(), explainCommand(), auditCommand(), demo.Command())
+	completeFlags(root)
 }
 
 // commandGroup is a command that does nothing without one of its subcommands.
@@ -51,6 +52,7 @@ func newCommand(use, short string, args cobra.PositionalArgs, run func(c *client
 		return run(c, args)
 	}}
 	c.cmd = cmd
+	cmd.ValidArgsFunction = completeArgs
 	f := cmd.Flags()
 	f.BoolVar(&c.json, "json", false, "print what the server answers, as JSON")
 	f.StringVar(&c.address, "address", "", "the admin endpoint, such as localhost:2019 or unix//run/caddy.sock")

@@ -35,6 +35,7 @@ import (
 //	serve                       starts the server and waits until it serves
 //	stop                        stops it
 //	[!] sesame ARG...           runs our command; it must succeed, or exit with 1
+//	complete WORD...            asks what a shell would propose for the last word of our command
 //	follow ARG...               begins our command audit --follow
 //	followed PATTERN            waits until it has printed a line like that
 //	unfollow                    interrupts it, upon which it succeeds
@@ -68,6 +69,7 @@ func TestScripts(t *testing.T) {
 			"follow":   scriptFollow,
 			"followed": scriptFollowed,
 			"unfollow": scriptUnfollow,
+			"complete": scriptComplete,
 		},
 	})
 }
@@ -264,6 +266,17 @@ func scriptSesame(ts *testscript.TestScript, neg bool, args []string) {
 	case failed != neg:
 		ts.Fatalf("it exits with %v", err)
 	}
+}
+
+// scriptComplete asks as the scripts do that "caddy completion" writes.
+func scriptComplete(ts *testscript.TestScript, _ bool, args []string) {
+	last := len(args) - 1 // with its flag, where it is the value of one
+	if strings.HasPrefix(args[last-1], "--") {
+		last--
+	}
+	words := slices.Concat([]string{"__complete", "sesame"}, args[:last], []string{"--address", ts.Getenv("ADMIN")}, args[last:])
+	ts.Check(ts.Exec(ts.Getenv("CADDY"), words...))
+	checkPrinted(ts, "the completion", ts.ReadFile("stdout")+ts.ReadFile("stderr"))
 }
 
 func scriptCapture(ts *testscript.TestScript, _ bool, args []string) {
