@@ -56,12 +56,19 @@ func completeArgs(cmd *cobra.Command, args []string, typed string) ([]string, co
 		return propose(cmd, proposeStock, typed)
 	case place == "SERIAL", place == "OLD":
 		return propose(cmd, proposeKeys, typed)
-	case place == "ID" && cmd.HasParent() && cmd.Parent().Name() == "session":
+	case place == "ID" && below(cmd, "session"):
 		return propose(cmd, proposeOpen, typed)
-	case place == "ID" && cmd.Name() != "add":
+	case place == "ID" && !(below(cmd, "user") && cmd.Name() == "add"):
 		return propose(cmd, proposeUsers, typed)
+	case place == "METHOD":
+		return []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}, cobra.ShellCompDirectiveNoFileComp
 	}
 	return nil, cobra.ShellCompDirectiveNoFileComp
+}
+
+// below reports whether a command is one of a group's.
+func below(cmd *cobra.Command, group string) bool {
+	return cmd.HasParent() && cmd.Parent().Name() == group
 }
 
 // flagProposals are the flags whose values can be proposed.
