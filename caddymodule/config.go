@@ -53,6 +53,7 @@ type App struct {
 	retention retention
 	log       *slog.Logger
 	pages     *pageMaker
+	streams   streams
 }
 
 // Store says where the gate keeps its records.

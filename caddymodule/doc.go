@@ -10,6 +10,7 @@
 //	kind.go       a page load is redirected, anything else gets 401
 //	target.go     only configured origins are ever redirected to
 //	identity.go   who it is, as request headers and placeholders
+//	streams.go    what stays open is cut when the session ends
 //
 // A request that was not let through never reaches a later handler.
 package caddymodule

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/store"
 	"github.com/sesame-gateway/sesame/ui"
 )
 
@@ -116,7 +118,7 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 	ruling := x.site.requirement.Decide(s, a, what, now())
 	switch {
 	case ruling.Decision == authcore.Allow:
-		return x.pass(&a, next)
+		return x.pass(&a, what, next)
 	case public:
 		return next.ServeHTTP(x.w, x.r)
 	case ruling.Decision == authcore.StepUp && isPageLoad(x.r):
@@ -132,13 +134,30 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 var errOddPath = errors.New("a path that long, which servers may read in several ways, is not looked at")
 
 // pass hands the request on with the person's identity.
-func (x *exchange) pass(a *authcore.Account, next caddyhttp.Handler) error {
+func (x *exchange) pass(a *authcore.Account, what authcore.Access, next caddyhttp.Handler) error {
 	repl := x.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	announce(repl, a)
 	if err := x.site.headers.set(x.r.Header, a, repl); err != nil {
 		return x.refuse(unavailable, err)
 	}
-	return next.ServeHTTP(x.w, x.r)
+	w, r := x.app.streams.watch(x.w, x.r, func() bool { return x.mayGoOn(what) })
+	defer w.end()
+	return next.ServeHTTP(w, r)
+}
+
+// mayGoOn tells whether a request that stays open still may: its session lives,
+// and the right to it has not ended. A code that is no longer fresh ends nothing
+// that has begun, and a store that does not answer now cuts nobody off.
+func (x *exchange) mayGoOn(what authcore.Access) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), streamPeriod)
+	defer cancel()
+	s, a, err := x.gate.Session(ctx, authcore.Token(x.cookie(sessionCookie)), x.site.sessionHost(), false)
+	over := errors.Is(err, authcore.ErrNoSession) || errors.Is(err, store.ErrClosed) ||
+		err == nil && x.site.requirement.Decide(s, a, what, now()).Decision == authcore.Deny
+	if over {
+		x.app.log.Info("an open connection is cut: it is no longer allowed", "site", x.site.id, "holder", string(x.holder))
+	}
+	return !over
 }
 
 // is remembers who asks.

@@ -105,11 +105,24 @@ http://autre.localhost:%[1]s {
 // startGate starts a server with accounts for nobody yet.
 func startGate(t *testing.T, option, more string) *testServer {
 	t.Helper()
+	s := newTestServer(t)
+	s.run(option, more)
+	return s
+}
+
+// newTestServer is a server that does not run yet.
+func newTestServer(t *testing.T) *testServer {
+	t.Helper()
 	s := &testServer{t: t, dir: t.TempDir(), notes: startEcho(t), seeds: make(map[string]otp.Generator)}
 	_, s.port, _ = net.SplitHostPort(freeAddress(t))
-	s.config = adapt(t, s.caddyfile(option, more))
-	runCaddy(t, string(s.config))
 	return s
+}
+
+// run starts it.
+func (s *testServer) run(option, more string) {
+	s.t.Helper()
+	s.config = adapt(s.t, s.caddyfile(option, more))
+	runCaddy(s.t, string(s.config))
 }
 
 // adapt turns a Caddyfile into JSON.
