@@ -7,7 +7,8 @@
 //
 //   - the holder's: [Gate.Begin], [Gate.Challenge], [Gate.Answer], [Gate.Display];
 //   - the browser's: [Gate.Session], [Gate.Ticket], [Gate.Redeem], [Gate.End],
-//     and [Requirement.Decide] for what a session may open;
+//     [Requirement.Decide] for what a session may open, and [Gate.Assert] for
+//     what an application can verify of it;
 //   - the administrator's, who is named in each call: for people
 //     [Gate.AddAccount], [Gate.SetAccount], [Gate.DisableAccount],
 //     [Gate.RemoveAccount], [Gate.EndSessions]; for keys

@@ -227,7 +227,7 @@ func TestNothingThatRunsShowsASecret(t *testing.T) {
 	g := totpKey("NEW-1")
 	g.Seed = []byte(canaryBytes)
 	mustBeNil(t, i.Add(t.Context(), 1, NewKey{Serial: "NEW-1", Generator: g}))
-	for _, v := range []any{b.Gate, i, b.secrets(), b.shared, Config{Store: b.store, Secrets: b.secrets()}, &turn{gate: b.Gate, secrets: b.secrets()}} {
+	for _, v := range []any{b.Gate, i, b.secrets(), b.secrets().assertions, b.shared, Config{Store: b.store, Secrets: b.secrets()}, &turn{gate: b.Gate, secrets: b.secrets()}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
 			if got := shows(fmt.Sprintf(verb, v), keys...); got != "" {
 				t.Errorf("%s of a %T shows %s", verb, v, got)
@@ -237,8 +237,8 @@ func TestNothingThatRunsShowsASecret(t *testing.T) {
 			t.Errorf("JSON of a %T shows a key", v)
 		}
 	}
-	if len(keys) != 4 {
-		t.Errorf("%d keys were looked for, want 4", len(keys))
+	if len(keys) != 6 {
+		t.Errorf("%d keys were looked for, want 6", len(keys))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/jwt"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf"
 	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
@@ -26,6 +27,9 @@ type Secrets struct {
 	sealed  tink.AEAD // seals what goes to the browser: login cookies, form tokens
 	peppers *prf.Set  // keys the PINs before they are hashed
 	derives *prf.Set  // session tokens, digests of answers, indexes of seeds
+
+	assertions *notary // signs who somebody is, for applications
+	added      bool    // something was missing in the file that these were read from
 }
 
 // secretUses names each keyset, with the kind of key it holds. (AES-256-GCM for
@@ -35,6 +39,8 @@ var secretUses = map[string]func() *tinkpb.KeyTemplate{
 	"sealed":  aead.AES256GCMKeyTemplate,
 	"peppers": prf.HMACSHA256PRFKeyTemplate,
 	"derives": prf.HMACSHA256PRFKeyTemplate,
+
+	assertionUse: jwt.ES256Template,
 }
 
 // secretFile is the form of the secret file; Version is 1.
@@ -53,25 +59,49 @@ func NewSecrets() (*Secrets, error) {
 		}
 		handles[use] = h
 	}
+	var err error
+	if handles[assertionUse], err = withNextKey(handles[assertionUse]); err != nil {
+		return nil, err
+	}
 	return newSecrets(handles)
 }
 
-// ParseSecrets reads what Marshal wrote. Its errors show nothing of the content.
+// ParseSecrets reads what Marshal wrote. A file of before there were assertions
+// gets keys for them: Added then says that it should be written again. Its errors
+// show nothing of the content.
 func ParseSecrets(file []byte) (*Secrets, error) {
 	var f secretFile
 	if err := json.Unmarshal(file, &f); err != nil || f.Version != 1 {
 		return nil, errors.New("this is not a secret file of Sésame, or it is damaged: restore it from where you keep its copy")
 	}
-	handles := make(map[string]*keyset.Handle, len(secretUses))
+	handles, added := make(map[string]*keyset.Handle, len(secretUses)), false
 	for use := range secretUses {
+		if use == assertionUse && f.Keysets[use] == nil {
+			continue
+		}
 		h, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(f.Keysets[use])))
 		if err != nil {
 			return nil, fmt.Errorf("the secret file's keyset %q cannot be read: restore the file from where you keep its copy", use)
 		}
 		handles[use] = h
 	}
-	return newSecrets(handles)
+	if h := handles[assertionUse]; h == nil || h.Len() < 2 {
+		var err error
+		if handles[assertionUse], err = completeAssertionKeys(h); err != nil {
+			return nil, err
+		}
+		added = true
+	}
+	s, err := newSecrets(handles)
+	if err == nil {
+		s.added = added
+	}
+	return s, err
 }
+
+// Added reports whether the file that the secrets were read from lacked keys,
+// which they have now: Marshal gives what the file should be.
+func (s *Secrets) Added() bool { return s.added }
 
 // Marshal gives the content of the secret file. It is the gate's crown jewels:
 // mode 0600, kept apart from every backup of the store.
@@ -88,10 +118,14 @@ func (s *Secrets) Marshal() ([]byte, error) {
 }
 
 // Rotated returns secrets with a new primary key for each use, and all the
-// earlier keys to read with.
+// earlier keys to read with. Assertions are signed from then on with the key that
+// was published beforehand, and the one after that is published.
 func (s *Secrets) Rotated() (*Secrets, error) {
 	handles := make(map[string]*keyset.Handle, len(s.handles))
 	for use, h := range s.handles {
+		if use == assertionUse {
+			continue
+		}
 		m := keyset.NewManagerFromHandle(h)
 		id, err := m.Add(secretUses[use]())
 		if err != nil {
@@ -104,16 +138,21 @@ func (s *Secrets) Rotated() (*Secrets, error) {
 			return nil, fmt.Errorf("rotating the keyset %q: %w", use, err)
 		}
 	}
+	var err error
+	if handles[assertionUse], err = rotateAssertionKeys(s.handles[assertionUse]); err != nil {
+		return nil, err
+	}
 	return newSecrets(handles)
 }
 
 func newSecrets(handles map[string]*keyset.Handle) (*Secrets, error) {
 	s := &Secrets{handles: handles}
-	var errs [4]error
+	var errs [5]error
 	s.records, errs[0] = aead.New(handles["records"])
 	s.sealed, errs[1] = aead.New(handles["sealed"])
 	s.peppers, errs[2] = prf.NewPRFSet(handles["peppers"])
 	s.derives, errs[3] = prf.NewPRFSet(handles["derives"])
+	s.assertions, errs[4] = newNotary(handles[assertionUse])
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("the secret file holds a keyset of another kind than it should: %w", err)
 	}

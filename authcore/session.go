@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
@@ -80,7 +81,8 @@ func hashName(secret string) string {
 }
 
 // Session returns the session that a cookie opens on a host ("" is the
-// portal's), and its account as it is now. An active use moves the idle end; a
+// portal's), and its account as it is now: delegations that have not begun or
+// that are over, by the calendar of the server's zone, are left out. An active use moves the idle end; a
 // background poll does not. Errors: ErrNoSession, the store's.
 func (g *Gate) Session(ctx context.Context, t Token, host string, active bool) (Session, Account, error) {
 	var s, root Session
@@ -95,6 +97,7 @@ func (g *Gate) Session(ctx context.Context, t Token, host string, active bool) (
 	if active {
 		g.touch(ctx, root)
 	}
+	a.Attributes = a.Attributes.On(fredu.DateOf(g.now()))
 	return s, a, nil
 }
 

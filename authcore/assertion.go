@@ -1,0 +1,150 @@
+package authcore
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tink-crypto/tink-go/v2/jwt"
+
+	"github.com/sesame-gateway/sesame/authcore/fredu"
+)
+
+// How long an assertion is good, and for which part of that it is handed out
+// again: whoever gets one has at least thirty seconds to verify it.
+const (
+	assertionLife  = time.Minute
+	assertionReuse = assertionLife / 2
+)
+
+// Assert says who somebody is, in a form that one application can verify without
+// asking: a JSON Web Token (RFC 7519) signed with ES256 (RFC 7518, section 3.4),
+// good for a minute. The same may be returned again for half of that, as long as
+// nothing of the person has changed.
+//
+// issuer is the portal's origin, audience the application's. The claims are:
+//
+//	iss, aud, sub, iat, exp, jti      RFC 7519, section 4.1; sub is the identifier
+//	auth_time                         when the code was typed (OpenID Connect Core, section 2)
+//	amr                               otp and pin, or pin alone with an emergency code (RFC 8176)
+//	name, given_name, family_name, email    OpenID Connect Core, section 5.1
+//	groups, functions                 arrays
+//	establishment                     the UAI
+//	FrEduRne …, codaca                the attributes of package fredu but for staff data,
+//	                                  arrays where there may be several
+//
+// What is unknown is absent. There is no nbf: the clock of whoever verifies may
+// be behind.
+func (g *Gate) Assert(s Session, a Account, issuer, audience string) (string, error) {
+	n, now := g.secrets().assertions, g.now()
+	claims := personClaims(a)
+	claims["amr"], claims["auth_time"] = amr(s.Method), s.Began.Unix()
+	digest, err := json.Marshal([]any{s.ID, a.Identifier, issuer, audience, claims})
+	if err != nil {
+		return "", fmt.Errorf("encoding an assertion: %w", err)
+	}
+	mark := sha256.Sum256(digest)
+	if token, ok := n.recent.get(mark, now); ok {
+		return token, nil
+	}
+	typ, subject, id, expires := "JWT", string(a.Identifier), NewNonce(), now.Add(assertionLife)
+	raw, err := jwt.NewRawJWT(&jwt.RawJWTOptions{
+		TypeHeader: &typ, Issuer: &issuer, Audience: &audience, Subject: &subject, JWTID: &id,
+		IssuedAt: &now, ExpiresAt: &expires, CustomClaims: claims,
+	})
+	if err != nil {
+		return "", fmt.Errorf("making an assertion: %w", err)
+	}
+	token, err := n.signer.SignAndEncode(raw)
+	if err != nil {
+		return "", fmt.Errorf("signing an assertion: %w", err)
+	}
+	n.recent.put(mark, token, now.Add(assertionReuse))
+	return token, nil
+}
+
+// AssertionKeys returns the JWK Set (RFC 7517, section 5) that assertions are
+// verified with: public keys only, the one of after the next rotation among them.
+// It asks no store.
+func (g *Gate) AssertionKeys() []byte { return g.secrets().assertions.public }
+
+// amr says how somebody logged in, in the words of RFC 8176. Codes that stand in
+// for a key prove that the PIN is known, and nothing about a key.
+func amr(method string) []any {
+	if method == "otp" {
+		return []any{"otp", "pin"}
+	}
+	return []any{"pin"}
+}
+
+// personClaims are the claims about a person.
+func personClaims(a Account) map[string]any {
+	claims := map[string]any{"name": a.Name()}
+	for name, value := range map[string]string{
+		"given_name": a.GivenName, "family_name": a.Surname, "email": a.Email, "establishment": a.Establishment,
+	} {
+		if value != "" {
+			claims[name] = value
+		}
+	}
+	put := func(name string, values []string) {
+		if len(values) == 0 {
+			return
+		}
+		array := make([]any, len(values))
+		for i, v := range values {
+			array[i] = v
+		}
+		claims[name] = array
+	}
+	put("groups", a.Groups)
+	put("functions", a.Functions)
+	for _, attr := range fredu.Attributes() {
+		switch values := a.Attributes.Values(attr); {
+		case attr.Staff() || len(values) == 0:
+		case attr.Multiple():
+			put(attr.String(), values)
+		default:
+			claims[attr.String()] = values[0]
+		}
+	}
+	return claims
+}
+
+// recently keeps what was signed a moment ago, two generations of it: when the
+// younger is full, it becomes the older, and that one is forgotten. The zero
+// value is ready.
+type recently struct {
+	mu         sync.Mutex
+	young, old map[[sha256.Size]byte]signed
+}
+
+type signed struct {
+	token string
+	until time.Time
+}
+
+// recentMax is how many assertions a generation holds: at a kilobyte each, a few
+// megabytes in all.
+const recentMax = 2048
+
+func (r *recently) get(mark [sha256.Size]byte, now time.Time) (string, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.young[mark]
+	if !ok {
+		s, ok = r.old[mark]
+	}
+	return s.token, ok && now.Before(s.until) && !now.Before(s.until.Add(-assertionReuse))
+}
+
+func (r *recently) put(mark [sha256.Size]byte, token string, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.young) >= recentMax || r.young == nil {
+		r.young, r.old = make(map[[sha256.Size]byte]signed), r.young
+	}
+	r.young[mark] = signed{token, until}
+}
