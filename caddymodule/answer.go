@@ -147,6 +147,7 @@ var (
 	expired       = problem{status: http.StatusForbidden, kind: ui.ProblemExpired, title: "Form expired"}
 	crossSite     = problem{status: http.StatusForbidden, kind: ui.ProblemCrossSite, title: "Posted from another site"}
 	cookiesNeeded = problem{status: http.StatusForbidden, kind: ui.ProblemCookiesNeeded, title: "Cookies needed"}
+	untold        = problem{status: http.StatusInternalServerError, kind: ui.ProblemUntold, title: "The application cannot be told who this is"}
 	unavailable   = problem{status: http.StatusServiceUnavailable, kind: ui.ProblemUnavailable, title: "Unavailable", retry: "30"}
 )
 

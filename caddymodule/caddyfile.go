@@ -90,8 +90,11 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			}
 //			public      <paths...>
 //			activity    pages|requests
-//			headers     remote-user|x-forwarded
+//			headers     remote-user|x-forwarded|cleartrust
 //			header      <name> <value>
+//			charset     utf-8|latin1|ascii|base64|rfc8187
+//			assertion
+//			shared_secret <name> <file>
 //		}
 //		demo
 //	}
@@ -273,10 +276,7 @@ func (app *Application) parseOption(d *caddyfile.Dispenser, option string) error
 	case "activity":
 		return word(d, &app.Activity)
 	case "headers":
-		if err := word(d, &app.Headers); err != nil || app.Headers != presetClearTrust {
-			return err
-		}
-		return d.Err("headers cleartrust is not in this version; use remote-user, x-forwarded or header lines")
+		return word(d, &app.Headers)
 	case "header":
 		var h Header
 		if !d.AllArgs(&h.Name, &h.Value) {
@@ -284,10 +284,27 @@ func (app *Application) parseOption(d *caddyfile.Dispenser, option string) error
 		}
 		app.Header = append(app.Header, h)
 		return nil
-	case "assertion", "require":
+	case "charset":
+		return word(d, &app.Charset)
+	case "assertion":
+		return switchOn(d, &app.Assertion)
+	case "shared_secret":
+		return app.parseSharedSecret(d)
+	case "require":
 		return later(d)
 	}
 	return unknown(d)
+}
+
+func (app *Application) parseSharedSecret(d *caddyfile.Dispenser) error {
+	if app.SharedSecret != nil {
+		return repeated(d)
+	}
+	app.SharedSecret = new(SharedSecret)
+	if !d.AllArgs(&app.SharedSecret.Header, &app.SharedSecret.File) {
+		return d.ArgErr()
+	}
+	return nil
 }
 
 func (app *Application) parsePart(d *caddyfile.Dispenser) error {

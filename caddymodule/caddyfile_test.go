@@ -115,6 +115,10 @@ func TestRepeatedKeyword(t *testing.T) {
 		"url":         "application a {\n%s\n}|url https://a",
 		"activity":    "application a {\n%s\n}|activity pages",
 		"headers":     "application a {\n%s\n}|headers remote-user",
+		"charset":     "application a {\n%s\n}|charset ascii",
+		"assertion":   "application a {\n%s\n}|assertion",
+
+		"shared_secret": "application a {\n%s\n}|shared_secret X-Secret /a",
 	}
 	for keyword, block := range blocks {
 		around, line, _ := strings.Cut(block, "|")

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -28,7 +27,9 @@ type site struct {
 	requirement authcore.Requirement
 	public      publicPaths
 	headers     headerPlan
-	anyUse      bool // every request keeps the session, and not only pages
+	assertion   bool
+	large       firsts // whose headers are long, once each
+	anyUse      bool   // every request keeps the session, and not only pages
 }
 
 // isPortal tells whether the site is the portal and not an application.
@@ -105,7 +106,7 @@ func (s *settings) addApplication(app *Application) error {
 	if err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
-	t := &site{id: app.ID, origin: o, name: app.Name, description: app.Description}
+	t := &site{id: app.ID, origin: o, name: app.Name, description: app.Description, assertion: app.Assertion}
 	if t.name == "" {
 		t.name = app.ID
 	}
@@ -196,45 +197,6 @@ func checkRuleValue(kind authcore.RuleKind, v string) error {
 		}
 	}
 	return nil
-}
-
-// headerPlan says which headers the application gets.
-func (app *Application) headerPlan() (headerPlan, error) {
-	preset := app.Headers
-	switch {
-	case preset == "" && len(app.Header) == 0:
-		preset = presetRemoteUser
-	case preset == presetClearTrust:
-		return nil, errors.New("headers cleartrust is not in this version; use remote-user, x-forwarded or header lines")
-	case preset != "" && presets[preset] == nil:
-		return nil, fmt.Errorf("headers %s: there are only %s", preset, strings.Join(slices.Sorted(maps.Keys(presets)), " and "))
-	}
-	seen := make(map[string]bool)
-	for name := range presets[preset] {
-		seen[foldName(name)] = true
-	}
-	for _, h := range app.Header {
-		switch {
-		case !settable(h.Name):
-			return nil, fmt.Errorf("header %q: this name cannot be an identity header: letters, digits and hyphens only, and none that HTTP itself lives by", h.Name)
-		case h.Value == "":
-			return nil, fmt.Errorf("header %s: the value is missing", h.Name)
-		case seen[foldName(h.Name)]:
-			return nil, fmt.Errorf("header %s is given twice", h.Name)
-		}
-		seen[foldName(h.Name)] = true
-	}
-	return newHeaderPlan(preset, app.Header), nil
-}
-
-// headerNames are the names that some application gets beyond the presets.
-func (a *App) headerNames() (names []string) {
-	for _, app := range a.Applications {
-		for _, h := range app.Header {
-			names = append(names, h.Name)
-		}
-	}
-	return names
 }
 
 // policy puts the configured bounds over authcore's defaults.

@@ -1,10 +1,7 @@
 package caddymodule
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 )
@@ -17,7 +14,9 @@ func secretCommands() []*cobra.Command {
 		Long: `Adds a new key to each keyset of a secret file, for everything written from now
 on. The earlier keys stay, for everything that is there already: nothing has to
 be written again, nobody is logged out, and a copy of the earlier file goes on
-opening what it opened.
+opening what it opened. Assertions are signed with the key that was published
+beforehand, and the one of after the next rotation is published: leave at least
+five minutes between two rotations, for which applications may keep the set.
 
 The server reads the file again when it is reloaded:
 
@@ -47,21 +46,6 @@ func rotateSecrets(path string) error {
 	if secrets, err = secrets.Rotated(); err != nil {
 		return err
 	}
-	content, err := secrets.Marshal()
-	if err != nil {
-		return err
-	}
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".secret-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(dir)
+	_, err = replaceSecrets(path, secrets)
+	return err
 }

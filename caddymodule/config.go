@@ -135,11 +135,38 @@ type Application struct {
 	// what it is for (Sec-Fetch-Mode) opens a page if it accepts text/html by name
 	// and is not XMLHttpRequest's.
 	Activity string `json:"activity,omitempty"`
-	// The headers that tell it who is there: remote-user or x-forwarded.
-	// Default: remote-user, or none when Header is given.
+	// The headers that tell it who is there: remote-user, x-forwarded or
+	// cleartrust, which are those of RSA Access Manager as the académies name
+	// them. Default: remote-user, or none when Header is given. What is unknown of
+	// a person is absent.
 	Headers string `json:"headers,omitempty"`
 	// Further headers.
 	Header []Header `json:"header,omitempty"`
+	// How headers are written that may not be ASCII: utf-8, latin1 (ISO-8859-1),
+	// ascii (without accents), base64 (of UTF-8) or rfc8187 (UTF-8''%C3%88ve).
+	// Codes (identifiers, UAI, FrEdu attributes, addresses) are ASCII and stay as
+	// they are. Who has a name that cannot be written gets a page that says so, and
+	// nothing cut. Default: utf-8.
+	Charset string `json:"charset,omitempty"`
+	// Sends the header Sesame-Assertion as well: a JSON Web Token (RFC 7519) signed
+	// with ES256, good for a minute, which the application can verify with
+	// /.sesame/jwks.json on the portal.
+	Assertion bool `json:"assertion,omitempty"`
+	// A header by which the application knows that a request came through the gate.
+	SharedSecret *SharedSecret `json:"shared_secret,omitempty"`
+}
+
+// SharedSecret is a header that only the gate can send. It is sent with every
+// request, those for public paths too, and removed from what clients send, on
+// every host that the gate stands before. Caddy's log at level DEBUG shows the
+// headers that go upstream, this one included.
+type SharedSecret struct {
+	// The header's name: letters, digits and hyphens.
+	Header string `json:"header,omitempty"`
+	// The file of its value, one line of 22 to 1024 visible ASCII characters, which
+	// nobody else may read (mode 0600). It is read at each load of the
+	// configuration.
+	File string `json:"file,omitempty"`
 }
 
 // ApplicationPart is a part of an application with terms of its own. What it

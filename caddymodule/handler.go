@@ -28,7 +28,11 @@ var now = time.Now
 // answers every request itself.
 //
 // It sets the placeholders {http.auth.user.id}, .name, .given_name, .surname,
-// .email, .groups, .functions and .establishment.
+// .email, .groups, .functions, .establishment, .fredu_rne, .fredu_rne_resp,
+// .fredu_res_del, .fredu_gest_resp, .fredu_fonct_adm, .fredu_url_retour and
+// .codaca, and of staff data .title, .grade, .discipline, .fonctm, .typensi,
+// .employee_number, .datenaissance, .civilite and .codecivilite. Several values
+// of one are separated by commas.
 //
 // It does not stand before the routes of handle_errors, which Caddy runs as a
 // chain of their own, nor before handlers that run earlier, such as redir,
@@ -102,7 +106,7 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 	s, a, err := x.session(!public && x.site.isUse(x.r))
 	switch {
 	case errors.Is(err, authcore.ErrNoSession) && public:
-		return next.ServeHTTP(x.w, x.r)
+		return x.on(next)
 	case errors.Is(err, authcore.ErrNoSession) && isPageLoad(x.r):
 		return x.toLogin()
 	case errors.Is(err, authcore.ErrNoSession):
@@ -118,9 +122,9 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 	ruling := x.site.requirement.Decide(s, a, what, now())
 	switch {
 	case ruling.Decision == authcore.Allow:
-		return x.pass(&a, what, next)
+		return x.pass(s, &a, what, next)
 	case public:
-		return next.ServeHTTP(x.w, x.r)
+		return x.on(next)
 	case ruling.Decision == authcore.StepUp && isPageLoad(x.r):
 		return x.toLogin()
 	case ruling.Decision == authcore.StepUp:
@@ -134,15 +138,20 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 var errOddPath = errors.New("a path that long, which servers may read in several ways, is not looked at")
 
 // pass hands the request on with the person's identity.
-func (x *exchange) pass(a *authcore.Account, what authcore.Access, next caddyhttp.Handler) error {
-	repl := x.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	announce(repl, a)
-	if err := x.site.headers.set(x.r.Header, a, repl); err != nil {
-		return x.refuse(unavailable, err)
+func (x *exchange) pass(s authcore.Session, a *authcore.Account, what authcore.Access, next caddyhttp.Handler) error {
+	if err := x.identify(s, a); err != nil {
+		return x.refuse(untold, err)
 	}
 	w, r := x.app.streams.watch(x.w, x.r, func() bool { return x.mayGoOn(what) })
 	defer w.end()
-	return next.ServeHTTP(w, r)
+	x.w, x.r = w, r
+	return x.on(next)
+}
+
+// on hands the request on, and says that it came by here.
+func (x *exchange) on(next caddyhttp.Handler) error {
+	x.site.headers.secret.set(x.r.Header)
+	return next.ServeHTTP(x.w, x.r)
 }
 
 // mayGoOn tells whether a request that stays open still may: its session lives,

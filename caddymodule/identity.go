@@ -4,70 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2"
-
-	"github.com/sesame-gateway/sesame/authcore"
 )
-
-// userPrefix is what Caddy's placeholders about a person begin with; the access
-// log's user_id, header_up and FastCGI read them.
-const userPrefix = "http.auth.user."
-
-// attribute gives one thing that is known of a person; empty is unknown.
-type attribute func(*authcore.Account) string
-
-// attributes are the placeholders {http.auth.user.*}.
-var attributes = map[string]attribute{
-	"id":            func(a *authcore.Account) string { return string(a.Identifier) },
-	"name":          (*authcore.Account).Name,
-	"given_name":    func(a *authcore.Account) string { return a.GivenName },
-	"surname":       func(a *authcore.Account) string { return a.Surname },
-	"email":         func(a *authcore.Account) string { return a.Email },
-	"groups":        func(a *authcore.Account) string { return list(a.Groups) },
-	"functions":     func(a *authcore.Account) string { return list(a.Functions) },
-	"establishment": func(a *authcore.Account) string { return a.Establishment },
-}
-
-// list writes values as applications read them, separated by commas. A value
-// that holds one would read as two, and grant what nobody granted; together they
-// are then a control character, which plain refuses.
-func list(values []string) string {
-	for _, v := range values {
-		if strings.Contains(v, ",") {
-			return "\x00"
-		}
-	}
-	return strings.Join(values, ",")
-}
-
-// plain tells whether a value can stand in one header line: UTF-8 as it is, and
-// no control character. Go's HTTP/1.1 client would turn a line break into a
-// space, FastCGI and CGI would pass it on.
-func plain(value string) bool {
-	return utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
-}
 
 // headerLine is one header that an application gets.
 type headerLine struct {
 	name     string    // in Go's canonical form
 	known    attribute // the value; or
 	template string    // a text with placeholders
-}
-
-// presets are the header sets with a name of their own. The attribute names are
-// those of attributes.
-var presets = map[string]map[string]string{
-	presetRemoteUser: {
-		"Remote-User": "id", "Remote-Name": "name", "Remote-Email": "email", "Remote-Groups": "groups",
-	},
-	presetXForwarded: {
-		"X-Forwarded-User": "id", "X-Forwarded-Preferred-Username": "id",
-		"X-Forwarded-Email": "email", "X-Forwarded-Groups": "groups",
-	},
 }
 
 // The presets' names in the configuration.
@@ -77,18 +22,41 @@ const (
 	presetClearTrust = "cleartrust"
 )
 
+// presets are the header sets with a name of their own. The attribute names are
+// those of attributes. Staff data stand in none: an application that needs them
+// is given a header of its own.
+var presets = map[string]map[string]string{
+	presetRemoteUser: {
+		"Remote-User": "id", "Remote-Name": "name", "Remote-Email": "email", "Remote-Groups": "groups",
+	},
+	presetXForwarded: {
+		"X-Forwarded-User": "id", "X-Forwarded-Preferred-Username": "id",
+		"X-Forwarded-Email": "email", "X-Forwarded-Groups": "groups",
+	},
+	presetClearTrust: {
+		"ct-remote-user": "id", "ctln": "surname", "ctfn": "given_name", "cn": "name", "ctemail": "email", "ctgrps": "groups",
+		"rne": "establishment", "codaca": "codaca", "FrEduFonctAdm": "fredu_fonct_adm", "FrEduRne": "fredu_rne",
+		"FrEduRneResp": "fredu_rne_resp", "FrEduResDel": "fredu_res_del", "FrEduGestResp": "fredu_gest_resp",
+		"FrEduUrlRetour": "fredu_url_retour",
+	},
+}
+
 // headerPlan is all that one application gets.
-type headerPlan []headerLine
+type headerPlan struct {
+	lines   []headerLine
+	charset charset
+	secret  sharedSecret
+}
 
 // newHeaderPlan makes the plan of a preset ("" is none) and of further headers,
 // which have been checked.
 func newHeaderPlan(preset string, more []Header) headerPlan {
-	var p headerPlan
+	p := headerPlan{charset: charsets[defaultCharset]}
 	for name, attr := range presets[preset] {
-		p = append(p, headerLine{name: name, known: attributes[attr]})
+		p.lines = append(p.lines, headerLine{name: http.CanonicalHeaderKey(name), known: attributes[attr]})
 	}
 	for _, h := range more {
-		p = append(p, headerLine{name: http.CanonicalHeaderKey(h.Name), template: h.Value})
+		p.lines = append(p.lines, headerLine{name: http.CanonicalHeaderKey(h.Name), template: h.Value})
 	}
 	return p
 }
@@ -96,47 +64,63 @@ func newHeaderPlan(preset string, more []Header) headerPlan {
 // errNotPlain is what an identity comes to that no header line can hold.
 var errNotPlain = errors.New("it holds a control character or a comma where a comma separates; correct the account")
 
+// errTooMuch is what an identity comes to that servers do not take.
+var errTooMuch = fmt.Errorf("the headers that tell who it is would be longer than %d KiB, which servers refuse: let the application have an assertion, or fewer headers", maxIdentity>>10)
+
+// How many bytes of headers tell an application who somebody is. Apache takes
+// 8190 in one line, Tomcat 8 KiB for all headers unless told otherwise: more than
+// warnIdentity is worth a look, more than maxIdentity is refused rather than left
+// to a server that may cut it.
+const (
+	warnIdentity = 6 << 10
+	maxIdentity  = 16 << 10
+)
+
 // set writes the headers of a person into h, which scrub has been through: what
-// is unknown of the person stays absent. It writes nothing when it returns an
-// error, which is when some value cannot stand in one line; the error does not
-// show the value.
-func (p headerPlan) set(h http.Header, a *authcore.Account, repl *caddy.Replacer) error {
-	values := make([]string, len(p))
-	for i, line := range p {
-		if line.known != nil {
-			values[i] = line.known(a)
-		} else {
-			values[i] = repl.ReplaceAll(line.template, "")
+// is unknown of the person stays absent. It returns how many bytes that are. It
+// writes nothing when it returns an error, which is when some value cannot be
+// written; the error does not show the value.
+func (p headerPlan) set(h http.Header, v visitor, repl *caddy.Replacer) (size int, err error) {
+	values := make([]string, len(p.lines))
+	for i, line := range p.lines {
+		if values[i], err = p.value(line, v, repl); err != nil {
+			return 0, fmt.Errorf("the header %s of %s cannot be written: %w", line.name, v.Identifier, err)
 		}
-		if !plain(values[i]) {
-			return fmt.Errorf("the header %s of %s cannot be written: %w", line.name, a.Identifier, errNotPlain)
-		}
+		size += lineSize(line.name, values[i])
 	}
-	for i, line := range p {
+	if size > maxIdentity {
+		return size, errTooMuch
+	}
+	for i, line := range p.lines {
 		if values[i] != "" {
 			h[line.name] = values[i : i+1 : i+1]
 		}
 	}
-	return nil
+	return size, nil
 }
 
-// announce gives the placeholders {http.auth.user.*} the person's attributes,
-// over whatever an earlier handler has said. What cannot stand in one line is
-// empty.
-func announce(repl *caddy.Replacer, a *authcore.Account) {
-	repl.DeleteByPrefix(userPrefix)
-	repl.Map(func(key string) (any, bool) {
-		name, ok := strings.CutPrefix(key, userPrefix)
-		if !ok {
-			return nil, false
-		}
-		known, ok := attributes[name]
-		if !ok {
-			return nil, false
-		}
-		if v := known(a); plain(v) {
-			return v, true
-		}
-		return "", true
-	})
+// value is what one line holds, "" when that is unknown.
+func (p headerPlan) value(line headerLine, v visitor, repl *caddy.Replacer) (string, error) {
+	var text string
+	if line.known.text != nil {
+		text = line.known.text(v)
+	} else {
+		text = repl.ReplaceAll(line.template, "")
+	}
+	switch {
+	case !plain(text):
+		return "", errNotPlain
+	case text == "", line.known.code && isASCII(text):
+		return text, nil
+	}
+	return p.charset(text)
+}
+
+// lineSize is what a header takes in a request: its name, its value, a colon, a
+// space and the end of the line.
+func lineSize(name, value string) int {
+	if value == "" {
+		return 0
+	}
+	return len(name) + len(value) + 4
 }

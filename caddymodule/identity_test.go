@@ -9,11 +9,40 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/fredu"
 )
 
 var eve = authcore.Account{
 	Identifier: "edupont", GivenName: "Ève", Surname: "Dupont", Email: "eve@ac-exemple.fr",
 	Groups: []string{"enseignants", "3eB"}, Functions: []string{"DIR", "ADJ"}, Establishment: "0441550W",
+}
+
+// headOf is eve with all that can be said of her.
+func headOf(t *testing.T) authcore.Account {
+	t.Helper()
+	a := eve
+	var err error
+	a.Attributes, err = a.Attributes.Apply(fredu.Change{
+		fredu.Rne: {"0693045K$UAJ$PU$ADM$0693045K$T3$LP$320", "0291101P$UAJ$PU$ENS$0291101P$T3$CLG$340"}, fredu.RneResp: {"X"},
+		fredu.ResDel: {"notes||01/09/2026|31/08/2027|cdurand|||x|"}, fredu.GestResp: {"01/09/2026$31/08/2027$805$NOTES"},
+		fredu.FonctAdm: {"DIR"}, fredu.Academy: {"017"}, fredu.Title: {"Proviseure"}, fredu.Grade: {"PERDIR"}, fredu.Discipline: {"L1500"},
+		fredu.FonctM: {"D0010"}, fredu.TypEnsi: {"P"}, fredu.EmployeeNumber: {"14E9912345ABC"}, fredu.BirthDate: {"01/01/1980"},
+		fredu.Civility: {"Mme"}, fredu.CivilityCode: {"2"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// wireSize is what headers take in a request.
+func wireSize(t *testing.T, h http.Header) int {
+	t.Helper()
+	var b strings.Builder
+	if err := h.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Len()
 }
 
 func TestHeaderPlan(t *testing.T) {
@@ -31,6 +60,27 @@ func TestHeaderPlan(t *testing.T) {
 			"X-Forwarded-User": {"edupont"}, "X-Forwarded-Preferred-Username": {"edupont"},
 			"X-Forwarded-Email": {"eve@ac-exemple.fr"}, "X-Forwarded-Groups": {"enseignants,3eB"},
 		}},
+		{"cleartrust", presetClearTrust, nil, headOf(t), http.Header{
+			"Ct-Remote-User": {"edupont"}, "Ctln": {"Dupont"}, "Ctfn": {"Ève"}, "Cn": {"Ève Dupont"}, "Ctemail": {"eve@ac-exemple.fr"},
+			"Ctgrps": {"enseignants,3eB"}, "Rne": {"0441550W"}, "Codaca": {"017"}, "Fredufonctadm": {"DIR"},
+			"Fredurne":     {"0693045K$UAJ$PU$ADM$0693045K$T3$LP$320,0291101P$UAJ$PU$ENS$0291101P$T3$CLG$340"},
+			"Fredurneresp": {"X"}, "Freduresdel": {"notes||01/09/2026|31/08/2027|cdurand|||x|"}, "Fredugestresp": {"01/09/2026$31/08/2027$805$NOTES"},
+			"Freduurlretour": {"https://portail.example.org/"},
+		}},
+		{"cleartrust, little known", presetClearTrust, nil, authcore.Account{Identifier: "x1", Functions: []string{"DIR"}}, http.Header{
+			"Ct-Remote-User": {"x1"}, "Cn": {"x1"}, "Fredufonctadm": {"DIR"}, "Freduurlretour": {"https://portail.example.org/"},
+		}},
+		{"cleartrust, two functions", presetClearTrust, nil, authcore.Account{Identifier: "x1", Functions: []string{"DIR", "ADJ"}}, http.Header{
+			"Ct-Remote-User": {"x1"}, "Cn": {"x1"}, "Freduurlretour": {"https://portail.example.org/"},
+		}},
+		{"staff data where they are named", "", []Header{
+			{"title", "{http.auth.user.title}"}, {"grade", "{http.auth.user.grade}"}, {"employeeNumber", "{http.auth.user.employee_number}"},
+			{"datenaissance", "{http.auth.user.datenaissance}"}, {"civilite", "{http.auth.user.civilite}"}, {"codecivilite", "{http.auth.user.codecivilite}"},
+			{"discipline", "{http.auth.user.discipline}"}, {"fonctm", "{http.auth.user.fonctm}"}, {"typensi", "{http.auth.user.typensi}"},
+		}, headOf(t), http.Header{
+			"Title": {"Proviseure"}, "Grade": {"PERDIR"}, "Employeenumber": {"14E9912345ABC"}, "Datenaissance": {"01/01/1980"}, "Civilite": {"Mme"},
+			"Codecivilite": {"2"}, "Discipline": {"L1500"}, "Fonctm": {"D0010"}, "Typensi": {"P"},
+		}},
 		{"what is unknown is absent", presetRemoteUser, nil, authcore.Account{Identifier: "x1"}, http.Header{
 			"Remote-User": {"x1"}, "Remote-Name": {"x1"},
 		}},
@@ -44,9 +94,14 @@ func TestHeaderPlan(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h, repl := make(http.Header), caddy.NewReplacer()
-			announce(repl, &tt.account)
-			if err := newHeaderPlan(tt.preset, tt.more).set(h, &tt.account, repl); err != nil {
+			v := visitor{&tt.account, "https://portail.example.org/"}
+			announce(repl, v)
+			size, err := newHeaderPlan(tt.preset, tt.more).set(h, v, repl)
+			if err != nil {
 				t.Fatal(err)
+			}
+			if want := wireSize(t, h); size != want {
+				t.Errorf("the headers are %d bytes, and counted as %d", want, size)
 			}
 			if diff := cmp.Diff(tt.want, h); diff != "" {
 				t.Errorf("headers differ (-want +got):\n%s", diff)
@@ -74,8 +129,9 @@ func TestHeaderPlanRefuses(t *testing.T) {
 			a := eve
 			change(&a)
 			h, repl := http.Header{"X": {"y"}}, caddy.NewReplacer()
-			announce(repl, &a)
-			err := newHeaderPlan(presetRemoteUser, nil).set(h, &a, repl)
+			v := visitor{Account: &a}
+			announce(repl, v)
+			_, err := newHeaderPlan(presetRemoteUser, nil).set(h, v, repl)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -94,8 +150,32 @@ func TestHeaderPlanRefusesAnInjectedTemplate(t *testing.T) {
 	repl := caddy.NewReplacer()
 	repl.Set("http.request.uri.query.x", "a\r\nRemote-User: admin")
 	h := make(http.Header)
-	if err := newHeaderPlan("", []Header{{"X-Q", "{http.request.uri.query.x}"}}).set(h, &eve, repl); err == nil || len(h) > 0 {
+	if _, err := newHeaderPlan("", []Header{{"X-Q", "{http.request.uri.query.x}"}}).set(h, visitor{Account: &eve}, repl); err == nil || len(h) > 0 {
 		t.Errorf("set: %v, %v", err, h)
+	}
+}
+
+// Every attribute that is kept can be told, and staff data in no preset.
+func TestEveryAttributeIsAPlaceholder(t *testing.T) {
+	a := headOf(t)
+	told := make(map[string]bool)
+	for _, known := range attributes {
+		told[known.text(visitor{Account: &a})] = true
+	}
+	inPreset := make(map[string]bool)
+	for _, lines := range presets {
+		for _, attr := range lines {
+			inPreset[attributes[attr].text(visitor{Account: &a})] = true
+		}
+	}
+	for _, attr := range fredu.Attributes() {
+		value := strings.Join(a.Attributes.Values(attr), ",")
+		if !told[value] {
+			t.Errorf("%s is in no placeholder", attr)
+		}
+		if attr.Staff() == inPreset[value] {
+			t.Errorf("%s is in a preset: %v", attr, inPreset[value])
+		}
 	}
 }
 
@@ -103,12 +183,16 @@ func TestAnnounce(t *testing.T) {
 	repl := caddy.NewReplacer()
 	repl.Set("http.auth.user.id", "somebody else")
 	repl.Set("http.auth.user.role", "left by another handler")
-	a := eve
+	a := headOf(t)
 	a.Surname = "x\ny"
-	announce(repl, &a)
+	announce(repl, visitor{&a, "https://portail.example.org/"})
 	for key, want := range map[string]string{
 		"id": "edupont", "given_name": "Ève", "surname": "", "name": "", "email": "eve@ac-exemple.fr",
 		"groups": "enseignants,3eB", "functions": "DIR,ADJ", "establishment": "0441550W",
+		"fredu_rne": "0693045K$UAJ$PU$ADM$0693045K$T3$LP$320,0291101P$UAJ$PU$ENS$0291101P$T3$CLG$340", "fredu_rne_resp": "X",
+		"fredu_res_del": "notes||01/09/2026|31/08/2027|cdurand|||x|", "fredu_gest_resp": "01/09/2026$31/08/2027$805$NOTES", "fredu_fonct_adm": "DIR",
+		"fredu_url_retour": "https://portail.example.org/", "codaca": "017", "title": "Proviseure", "grade": "PERDIR", "discipline": "L1500", "fonctm": "D0010",
+		"typensi": "P", "employee_number": "14E9912345ABC", "datenaissance": "01/01/1980", "civilite": "Mme", "codecivilite": "2",
 	} {
 		if got, ok := repl.GetString("http.auth.user." + key); got != want || !ok {
 			t.Errorf("{http.auth.user.%s} = %q, %v; want %q", key, got, ok, want)

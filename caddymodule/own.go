@@ -34,6 +34,7 @@ func init() {
 		ui.PathAssistance: {get: (*exchange).showAssistance},
 		pathSession:       {get: (*exchange).showSession},
 		pathHealth:        {get: (*exchange).showHealth},
+		pathKeys:          {get: (*exchange).showKeys},
 	}
 	for _, s := range steps {
 		portalRoutes[s.path] = route{

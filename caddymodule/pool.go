@@ -57,7 +57,7 @@ func acquire(where place, log *slog.Logger) (s *openStore, key string, err error
 	if !loaded {
 		return s, key, nil
 	}
-	if err := s.join(where); err != nil {
+	if err := s.join(where, log); err != nil {
 		_, errDelete := pool.Delete(key)
 		return nil, "", errors.Join(err, errDelete)
 	}
@@ -83,13 +83,14 @@ func openPlace(where place, log *slog.Logger) (caddy.Destructor, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the store in %s: %w", where.dir, err), st.Close())
 	}
+	content = completeSecrets(where.secret, content, secrets, log)
 	return &openStore{where: where, store: st, gate: gate, sum: sha256.Sum256(content)}, nil
 }
 
 // join makes an open store serve one more configuration: it must name the same
 // secret file, which is read again, so that a reload is all that a change of
 // secrets takes.
-func (s *openStore) join(where place) error {
+func (s *openStore) join(where place, log *slog.Logger) error {
 	if where.secret != s.where.secret {
 		return errOtherSecret
 	}
@@ -108,7 +109,7 @@ func (s *openStore) join(where place) error {
 	if err := s.gate.UseSecrets(ctx, secrets); err != nil {
 		return fmt.Errorf("the secret file %s has changed and does not fit the store: %w", where.secret, err)
 	}
-	s.sum = sum
+	s.sum = sha256.Sum256(completeSecrets(where.secret, content, secrets, log))
 	return nil
 }
 

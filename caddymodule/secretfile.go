@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -88,6 +89,44 @@ func makeSecrets(path string) error {
 		return errors.Join(err, os.Remove(path))
 	}
 	return syncDir(dir)
+}
+
+// replaceSecrets puts secrets in the place of a secret file, and returns what the
+// file holds. Whatever happens, a whole file stands there.
+func replaceSecrets(path string, s *authcore.Secrets) (content []byte, err error) {
+	if content, err = s.Marshal(); err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".secret-*") // mode 0600
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(f.Name()))
+	}
+	return content, syncDir(dir)
+}
+
+// completeSecrets writes a secret file again that lacked keys which its secrets
+// have now. A file that cannot be written stays as it is: the gate works with keys
+// that last until it stops, and the log says so.
+func completeSecrets(path string, content []byte, s *authcore.Secrets, log *slog.Logger) []byte {
+	if !s.Added() {
+		return content
+	}
+	whole, err := replaceSecrets(path, s)
+	if err != nil {
+		log.Warn("the secret file is of an earlier version and lacks the keys that sign assertions; it could not be written again, so that these keys last until the server stops: run \"caddy sesame secret rotate\" on it as a user who may write it, and reload the server",
+			"file", path, "error", err)
+		return content
+	}
+	log.Info("the secret file was of an earlier version and has keys that sign assertions now: keep a copy of it", "file", path)
+	return whole
 }
 
 // syncDir makes the names in a directory durable, where the system can.

@@ -1,8 +1,13 @@
 package caddymodule
 
 import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -151,6 +156,74 @@ func TestRotation(t *testing.T) {
 	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// ofBefore is a secret file of before there were assertions.
+func ofBefore(t *testing.T) []byte {
+	t.Helper()
+	s, err := authcore.NewSecrets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := s.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f map[string]any
+	if err := json.Unmarshal(content, &f); err != nil {
+		t.Fatal(err)
+	}
+	delete(f["keysets"].(map[string]any), "assertions")
+	if content, err = json.Marshal(f); err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// A secret file of before opens, and has keys for assertions from then on, which
+// a restart finds again.
+func TestSecretFileOfBefore(t *testing.T) {
+	dir, secret := places(t)
+	if err := os.WriteFile(secret, ofBefore(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var published []string
+	for range 2 {
+		a := newApp(t, dir, secret)
+		if err := a.Start(); err != nil {
+			t.Fatal(err)
+		}
+		g, err := a.gate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		published = append(published, string(g.AssertionKeys()))
+		if err := a.Cleanup(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kids := func(set string) []string { return regexp.MustCompile(`"kid": ?"[^"]*"`).FindAllString(set, -1) }
+	if first := kids(published[0]); len(first) != 2 || !slices.Equal(first, kids(published[1])) {
+		t.Errorf("the keys are %q, and after a restart %q", first, kids(published[1]))
+	}
+	if info, err := os.Stat(secret); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v, %v", info, err)
+	}
+}
+
+// A file that cannot be written again keeps nobody out: the log says what to do.
+func TestSecretFileThatCannotBeWritten(t *testing.T) {
+	content := ofBefore(t)
+	s, err := authcore.ParseSecrets(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	path := filepath.Join(t.TempDir(), "gone", "secret")
+	got := completeSecrets(path, content, s, slog.New(slog.NewTextHandler(&log, nil)))
+	if !bytes.Equal(got, content) || !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "secret rotate") {
+		t.Errorf("%d bytes, log %q", len(got), log.String())
 	}
 }
 

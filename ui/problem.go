@@ -28,6 +28,9 @@ const (
 	ProblemBadRequest
 	// ProblemCookiesNeeded: the browser does not return the gate's cookie.
 	ProblemCookiesNeeded
+	// ProblemUntold: what is known of the person cannot be written in a way that
+	// this application would read.
+	ProblemUntold
 )
 
 // kindFacts is what a kind is apart from its texts.
@@ -48,6 +51,7 @@ var kinds = [...]kindFacts{
 	ProblemCrossSite:        {"crossSite", "problem.again", PathLogin},
 	ProblemBadRequest:       {"badRequest", "problem.portal", PathPortal},
 	ProblemCookiesNeeded:    {"cookiesNeeded", "problem.again", PathLogin},
+	ProblemUntold:           {"untold", "problem.portal", PathPortal},
 }
 
 // Kinds lists every kind of problem.
@@ -88,7 +92,7 @@ func (s *screen) problem(p Problem) *problemBox {
 	box := &problemBox{
 		Heading: s.say(heading, "application", p.Application),
 		Text:    []string{s.say(key + ".text")},
-		Whom:    p.Kind == ProblemForbidden,
+		Whom:    p.Kind == ProblemForbidden || p.Kind == ProblemUntold,
 		Action:  s.say(facts.action),
 		Href:    s.Portal(facts.path),
 	}

@@ -102,7 +102,7 @@ func TestRenderRefusesWhatIsNoPage(t *testing.T) {
 		"unknown kind":         {page: ui.Problem{Kind: 200}},
 		"unknown notice":       {page: ui.Login{Notice: 200}},
 		"unknown language":     {frame: ui.Frame{Lang: 7}, page: ui.Logout{}},
-		"kind just too large":  {page: ui.Problem{Kind: ui.ProblemCookiesNeeded + 1}},
+		"kind just too large":  {page: ui.Problem{Kind: ui.ProblemUntold + 1}},
 		"notice just too much": {page: ui.Login{Notice: ui.NoticeActivationWrong + 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

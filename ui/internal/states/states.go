@@ -117,6 +117,7 @@ func All() []State {
 		{"assistance", stating(ui.ConformityFull), ui.Assistance{}},
 		{"assistance-contact", Full(SignedIn()), ui.Assistance{}},
 		{"problem-network-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemNetwork, Application: "Carnet de notes"}},
+		{"problem-untold-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemUntold, Application: "Carnet de notes"}},
 		{"problem-forbidden-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemForbidden, Application: "Carnet de notes"}},
 	}
 	for _, n := range loginErrors {
