@@ -173,7 +173,7 @@ func TestOwnPaths(t *testing.T) {
 			t.Errorf("%s on an application's host: %s", path, status)
 		}
 	}
-	for _, path := range []string{"/x", "/favicon.ico", "/.sesame/ticket", "/.sesame/account", "/.sesame/referent", "/.sesame/jwks.json", "//", "/.sesame/login/"} {
+	for _, path := range []string{"/x", "/favicon.ico", "/.sesame/ticket", "/.sesame/account", "/.sesame/referent", "/.sesame/jwks.json/", "/.sesame/jwks%2ejson", "//", "/.sesame/login/"} {
 		if a := in.once(in.page(s.at("portail", path))); a.StatusCode != http.StatusNotFound {
 			t.Errorf("%s on the portal: %s", path, a.Status)
 		}
@@ -182,7 +182,7 @@ func TestOwnPaths(t *testing.T) {
 		t.Errorf("an application got %v", got)
 	}
 	for path, allow := range map[string]string{
-		"/": "GET, HEAD", "/.sesame/session": "GET, HEAD", "/.sesame/health": "GET, HEAD", "/.sesame/assistance": "GET, HEAD", "/.sesame/login": "GET, HEAD, POST", "/.sesame/logout": "GET, HEAD, POST",
+		"/": "GET, HEAD", "/.sesame/session": "GET, HEAD", "/.sesame/health": "GET, HEAD", "/.sesame/jwks.json": "GET, HEAD", "/.sesame/assistance": "GET, HEAD", "/.sesame/login": "GET, HEAD, POST", "/.sesame/logout": "GET, HEAD, POST",
 	} {
 		for _, method := range []string{"PUT", "DELETE", "PROPFIND", "POST", "TRACE"} {
 			if strings.Contains(allow, method) {
