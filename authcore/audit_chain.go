@@ -2,8 +2,8 @@ package authcore
 
 import (
 	"crypto/hmac"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -11,23 +11,37 @@ import (
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
-// Chain is whose sequence an entry of the audit trail stands in: the
-// identifier of the person it is about, or a word that no identifier is spelt
-// like. In each chain the entries are numbered 1, 2, 3…, so that one that is
-// missing leaves a gap.
+// Chain is a sequence of entries of the audit trail, numbered 1, 2, 3…, so that
+// one that is missing leaves a gap. There is one for each person: an entry stands
+// there when something of them changed with it. Answers that change nothing of
+// anybody, such as a code that was used before, and those of the unknown stand in
+// one of the slots: however many such answers come at once, they do not wait for each
+// other, and nobody for them. Chain is the person's identifier, or a word that no
+// identifier is spelt like.
 type Chain string
 
-// The chains that are nobody's. Of identifiers nobody has there is a fixed
-// number, "~000" to "~fff", so that a flood of them stays bounded and does not
-// meet at one record.
+// The chains that are nobody's, beside the slots "~00" to "~3f".
 const (
 	stockChain Chain = "~stock" // keys without a holder
 	gateChain  Chain = "~gate"  // the rest
 )
 
-// slot is which of 4,096 stands for an identifier that nobody has.
-func (s *Secrets) slot(id Identifier) string {
-	return "~" + hex.EncodeToString(s.derive("slot", string(id)))[:3]
+// slots is how many there are: enough that a thousand answers at once settle, and
+// few enough to be made with the store, in one transaction.
+const slots = 64
+
+func slotChain(n byte) Chain { return Chain(fmt.Sprintf("~%02x", n%slots)) }
+
+// slotOf is the slot of a login, as good as drawn: its ID is random.
+func (s *Secrets) slotOf(c Challenge) Chain { return slotChain(s.derive("slot", c.ID)[0]) }
+
+// prepareChains makes the heads that every store has from its first day.
+func prepareChains(s *Secrets, w store.Writer) error {
+	errs := []error{write(s, w, chainName(gateChain), chainRecord{Chains: slots}, time.Time{})}
+	for n := range byte(slots) {
+		errs = append(errs, write(s, w, chainName(slotChain(n)), chainRecord{}, time.Time{}))
+	}
+	return errors.Join(errs...)
 }
 
 // chainRecord is the head of a chain: it moves in the transaction of each entry,
@@ -35,9 +49,12 @@ func (s *Secrets) slot(id Identifier) string {
 type chainRecord struct {
 	Last   uint64    `json:"last"`            // the number given last
 	Gone   spans     `json:"gone,omitempty"`  // those removed, by a purge or an erasure
-	Chains uint64    `json:"chains,omitzero"` // of the gate's chain: how many others there are
-	Untold uint64    `json:"untold,omitzero"` // of the gate's chain: how many a purge removed and no entry tells of yet
 	Erased time.Time `json:"erased,omitzero"` // of a person's whose data were erased
+
+	// Of the gate's chain, about all of them:
+	Chains  uint64 `json:"chains,omitzero"`  // how many others there are
+	Removed uint64 `json:"removed,omitzero"` // how many numbers are gone from those that there are
+	Untold  uint64 `json:"untold,omitzero"`  // how many a purge removed and no entry tells of yet
 }
 
 // ended reports that a chain has no entry left and will have none: it is that of
@@ -54,28 +71,31 @@ func (h chainRecord) ended(from getter, c Chain) (bool, error) {
 }
 
 // readHead reads the head of a chain, the zero one where it has not begun.
-func readHead(s *Secrets, from getter, c Chain) (chainRecord, error) {
-	head, err := read[chainRecord](s, from, chainName(c))
+func readHead(s *Secrets, from getter, c Chain) (head chainRecord, begun bool, err error) {
+	head, err = read[chainRecord](s, from, chainName(c))
 	if errors.Is(err, store.ErrNotFound) {
-		return chainRecord{}, nil
+		return chainRecord{}, false, nil
 	}
-	return head, err
+	return head, err == nil, err
 }
 
-// countChains notes in the gate's chain that another one begins, or ends: so that
-// a whole chain that is missing is found.
-func countChains(s *Secrets, w store.Writer, change int) error {
-	gate, err := readHead(s, w, gateChain)
+// changeGate changes what the head of the gate's chain says about all chains: a
+// chain that is missing as a whole, or put back as it was, does not fit it.
+func changeGate(s *Secrets, w store.Writer, change func(*chainRecord)) error {
+	gate, _, err := readHead(s, w, gateChain)
 	if err != nil {
 		return err
 	}
-	gate.Chains += uint64(change) // two's complement: one less
+	change(&gate)
 	return write(s, w, chainName(gateChain), gate, time.Time{})
 }
 
-// dropHead removes the head of a chain that has ended.
-func dropHead(s *Secrets, w store.Writer, c Chain) error {
-	return errors.Join(w.Delete(chainName(c)), countChains(s, w, -1))
+// dropHead removes the head of a chain that ended with the number removed now.
+func dropHead(s *Secrets, w store.Writer, c Chain, head chainRecord) error {
+	return errors.Join(w.Delete(chainName(c)), changeGate(s, w, func(gate *chainRecord) {
+		gate.Chains--
+		gate.Removed -= head.Last - 1
+	}))
 }
 
 // chain says where an entry belongs that was given no chain.
@@ -94,12 +114,12 @@ func (e *Event) number(s *Secrets, w store.Writer) error {
 	if e.Chain == "" {
 		e.Chain = e.chain()
 	}
-	head, err := readHead(s, w, e.Chain)
+	head, begun, err := readHead(s, w, e.Chain)
 	if err != nil {
 		return err
 	}
-	if head.Last == 0 && e.Chain != gateChain {
-		if err := countChains(s, w, +1); err != nil {
+	if !begun && e.Chain != gateChain {
+		if err := changeGate(s, w, func(gate *chainRecord) { gate.Chains++ }); err != nil {
 			return err
 		}
 	}

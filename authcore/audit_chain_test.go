@@ -2,6 +2,7 @@ package authcore
 
 import (
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,8 @@ func (b *bench) chains() map[Chain][]uint64 {
 // happens makes an entry about jdupont.
 func (b *bench) happens() { b.t.Helper(); b.must(b.EnableAccount(b.t.Context(), by, "jdupont")) }
 
+var slotForm = regexp.MustCompile(`^~[0-3][0-9a-f]$`)
+
 // verified wants a trail without fault.
 func (b *bench) verified() Verification {
 	b.t.Helper()
@@ -49,16 +52,16 @@ func TestChains(t *testing.T) {
 	if n, err := b.PurgeAudit(t.Context(), by, b.clock().Add(-72*time.Hour)); n != 0 || err != nil {
 		t.Fatalf("%d entries purged, %v", n, err)
 	}
-	slot := Chain(b.secrets().slot("nobody.here"))
-	want := map[Chain][]uint64{"jdupont": {1, 2, 3}, "~stock": {1, 2}, slot: {1, 2}}
-	if diff := cmp.Diff(want, b.chains()); diff != "" {
+	got := b.chains()
+	for _, e := range b.eventsOf(kindIs(PersonUnknown)) {
+		if _, err := ParseIdentifier(string(e.Chain)); err == nil || !slotForm.MatchString(string(e.Chain)) {
+			t.Errorf("the unknown are written into %q", e.Chain)
+		}
+		delete(got, e.Chain)
+	}
+	want := map[Chain][]uint64{"jdupont": {1, 2, 3}, "~stock": {1, 2}}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("chains (-want +got):\n%s", diff)
-	}
-	if len(slot) != 4 || slot[0] != '~' {
-		t.Errorf("the unknown are written into %q", slot)
-	}
-	if _, err := ParseIdentifier(string(slot)); err == nil {
-		t.Errorf("somebody can be called %q", slot)
 	}
 	b.verified()
 }
@@ -112,21 +115,38 @@ func TestTheMACIsOverAll(t *testing.T) {
 	}
 }
 
-// Answers that are not looked at are not in the chain of the person: who sends
-// many keeps nobody's number waiting.
-func TestTheSlowedHaveNoPlaceInTheChain(t *testing.T) {
+// An answer that changes nothing of a person has no place in their chain: who
+// sends many keeps nobody waiting. Slots are used evenly.
+func TestSlots(t *testing.T) {
 	b := newBench(t)
+	b.inService("jdupont", pin)
+	used := pin + b.shows(0)
+	b.want(b.login("jdupont", used), Granted, Done)
+	for range 640 {
+		b.denied(b.login("jdupont", used))
+	}
+	used640 := map[Chain]int{}
+	for _, e := range b.eventsOf(kindIs(CodeReused)) {
+		if e.Holder != "jdupont" || !slotForm.MatchString(string(e.Chain)) {
+			t.Fatalf("%s of %s stands in the chain %s", e.Kind, e.Holder, e.Chain)
+		}
+		used640[e.Chain]++
+	}
+	if len(used640) < 60 {
+		t.Errorf("640 answers went into %d slots", len(used640))
+	}
 	for range 20 {
 		b.login("jdupont", pin+b.shows(500))
 	}
-	slowed := b.eventsOf(kindIs(LoginSlowed))
-	for _, e := range slowed {
-		if e.Holder != "jdupont" || e.Chain != Chain(b.secrets().slot("jdupont")) {
-			t.Errorf("%s of %s stands in the chain %s", e.Kind, e.Holder, e.Chain)
+	for kind, own := range map[EventKind]bool{LoginSlowed: false, CodeUnmatched: true, LoginAccepted: true, PINDefined: true} {
+		for _, e := range b.eventsOf(kindIs(kind)) {
+			if (e.Chain == "jdupont") != own {
+				t.Errorf("%s stands in the chain %s", e.Kind, e.Chain)
+			}
 		}
 	}
-	if got, err := b.Events(t.Context(), AuditQuery{User: "jdupont", Kinds: []EventKind{LoginSlowed}}); err != nil || len(got) != len(slowed) || len(got) != 15 {
-		t.Errorf("%d of %d found by the person, %v", len(got), len(slowed), err)
+	if got, err := b.Events(t.Context(), AuditQuery{User: "jdupont", Kinds: []EventKind{CodeReused}}); err != nil || len(got) != 640 {
+		t.Errorf("%d found by the person, %v", len(got), err)
 	}
 	b.verified()
 }

@@ -73,3 +73,9 @@ func (k *EventKind) UnmarshalText(b []byte) error { return eventNames.unmarshal(
 // the key in hand, and its holder knows the PIN, or was given the activation
 // code. RSA tells operators to watch for "bad PIN, good tokencode".
 func (k EventKind) alarming() bool { return k == PINWrong || k == KeyLocked || k == ActivationWrong }
+
+// passing reports what a login's answer may end in without anything of the person
+// having changed: those that can be sent a thousand times at once.
+func (k EventKind) passing() bool {
+	return k == CodeReused || k == KeyUnusable || k == PersonDisabled || k == LoginSlowed
+}

@@ -1,10 +1,11 @@
 package authcore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/sesame-gateway/sesame/authcore/store"
@@ -66,7 +67,7 @@ func (g *Gate) ExportPerson(ctx context.Context, id Identifier) (PersonData, err
 // that is since an erasure. Errors: ErrNotFound, the store's.
 func (g *Gate) nothingOf(from getter, id Identifier) error {
 	for _, mark := range g.secrets().erasedMarks(id) {
-		head, err := readHead(g.secrets(), from, erasedPrefix+Chain(mark))
+		head, _, err := readHead(g.secrets(), from, erasedPrefix+Chain(mark))
 		if err != nil {
 			return err
 		}
@@ -122,10 +123,8 @@ func (g *Gate) ErasePerson(ctx context.Context, by Actor, id Identifier) error {
 	if err != nil {
 		return err
 	}
-	for more := true; more; {
-		if more, err = g.eraseSome(ctx, id); err != nil {
-			return err
-		}
+	if err := g.eraseEntries(ctx, id); err != nil {
+		return err
 	}
 	return g.deleteAll(ctx, sessions)
 }
@@ -134,7 +133,7 @@ func (g *Gate) ErasePerson(ctx context.Context, by Actor, id Identifier) error {
 // secrets can make from the identifier, and returns the mark.
 func (g *Gate) markErased(w store.Writer, id Identifier, now time.Time) (mark string, err error) {
 	s := g.secrets()
-	head, err := readHead(s, w, Chain(id))
+	head, _, err := readHead(s, w, Chain(id))
 	if err != nil {
 		return "", err
 	}
@@ -192,39 +191,61 @@ func (g *Gate) anyOf(r store.Reader, id Identifier, names ...string) error {
 	return g.nothingOf(r, id)
 }
 
-// eraseSome removes the oldest entries about a person, and reports whether there
-// may be more.
-func (g *Gate) eraseSome(ctx context.Context, id Identifier) (more bool, err error) {
-	var stems []string
-	err = g.shared.store.View(ctx, func(r store.Reader) error {
-		stems = nil
-		for entry, err := range r.Scan(userIndex(id), "") {
-			if err != nil || len(stems) == auditBatch {
+// eraseEntries removes what the audit trail holds about a person: in the order of
+// the numbers, so that those gone from the chain are one run.
+func (g *Gate) eraseEntries(ctx context.Context, id Identifier) error {
+	stems, err := g.entriesOf(ctx, id)
+	for err == nil && len(stems) > 0 {
+		some := stems[:min(len(stems), auditBatch)]
+		stems = stems[len(some):]
+		err = g.shared.store.Update(ctx, func(w store.Writer) error {
+			if err := g.gone(w, id); err != nil {
 				return err
 			}
-			stems = append(stems, strings.TrimPrefix(entry.Key, userIndex(id)))
-		}
-		return nil
-	})
-	if err != nil {
-		return false, err
-	}
-	if len(stems) == 0 {
-		return false, nil
-	}
-	return true, g.shared.store.Update(ctx, func(w store.Writer) error {
-		if err := g.gone(w, id); err != nil {
-			return err
-		}
-		for _, stem := range stems {
-			err := g.removeEntry(w, stem)
-			if errors.Is(err, store.ErrNotFound) {
-				err = w.Delete(userIndex(id) + stem) // it leads nowhere
+			for _, stem := range some {
+				if err := g.eraseEntry(w, id, stem); err != nil {
+					return err
+				}
 			}
-			if err != nil {
-				return err
-			}
+			return nil
+		})
+	}
+	return err
+}
+
+// entriesOf returns what the entries about a person are named by, in the order of
+// their numbers.
+func (g *Gate) entriesOf(ctx context.Context, id Identifier) (stems []string, err error) {
+	var all []named
+	for e, err := range g.trail(ctx, AuditQuery{User: id}) {
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b named) int { return cmp.Compare(a.Number, b.Number) })
+	for _, e := range all {
+		stems = append(stems, e.stem)
+	}
+	return stems, nil
+}
+
+// eraseEntry removes an entry of the person's own chain. In a slot, which has
+// others' entries too, the number stays, with what happened and when, and with
+// nothing of the person.
+func (g *Gate) eraseEntry(w store.Writer, id Identifier, stem string) error {
+	e, err := g.entry(w, stem)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil // another erasure came first
+	case err != nil:
+		return err
+	case e.Chain == Chain(id):
+		return g.removeEntry(w, stem)
+	}
+	bare := Event{Time: e.Time, Kind: e.Kind, Reference: e.Reference, Detail: "erased", Chain: e.Chain, Number: e.Number, Alert: e.Alert}
+	bare.MAC = g.secrets().derive(auditPurpose, bare.canonical())
+	kept := bare.indexes(stem)
+	lost := slices.DeleteFunc(e.indexes(stem), func(name string) bool { return slices.Contains(kept, name) })
+	return errors.Join(deleteNames(w, lost), write(g.secrets(), w, auditPrefix+stem, bare, time.Time{}))
 }

@@ -3,6 +3,7 @@ package authcore
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,9 @@ func leftover(t tb) *handover {
 		}
 		h.inService("mmartin", "5083")
 		h.denied(h.login("mmartin", "5083"+h.shows(500)))
+		h.want(h.login("mmartin", "5083"+h.shows(0)), Granted, Done)
+		h.denied(h.login("mmartin", "5083"+h.shows(0))) // used
+		h.wait(1)
 	}
 	h.key = own
 	return h
@@ -37,7 +41,7 @@ func TestExportPerson(t *testing.T) {
 	h.must(h.LoseKey(t.Context(), Actor{Name: "the.operator"}, "OTHER-1"))
 	d, err := h.ExportPerson(t.Context(), "mmartin")
 	mustBeNil(t, err)
-	if d.Account == nil || d.Account.Identifier != "mmartin" || len(d.Keys) != 1 || d.Keys[0].Serial != "OTHER-1" || len(d.Sessions) != 15 {
+	if d.Account == nil || d.Account.Identifier != "mmartin" || len(d.Keys) != 1 || d.Keys[0].Serial != "OTHER-1" || len(d.Sessions) != 30 {
 		t.Errorf("%+v, %d sessions", d.Account, len(d.Sessions))
 	}
 	want, err := h.Events(t.Context(), AuditQuery{User: "mmartin"})
@@ -83,6 +87,7 @@ func TestErasureIsWhole(t *testing.T) {
 	h := leftover(t)
 	h.must(h.RemoveAccount(t.Context(), by, "mmartin", RetireKeys))
 	others := h.eventsOf(func(e Event) bool { return e.Holder != "mmartin" })
+	slot := len(h.eventsOf(func(e Event) bool { return e.Holder == "mmartin" && e.Chain != "mmartin" }))
 	mustBeNil(t, h.ErasePerson(t.Context(), Actor{Name: "the.operator"}, "mmartin"))
 	h.verified()
 	for name, value := range h.records() {
@@ -96,7 +101,20 @@ func TestErasureIsWhole(t *testing.T) {
 	}
 	all := h.events()
 	last := all[len(all)-1]
-	if diff := cmp.Diff(others, all[:len(all)-1]); diff != "" {
+	kept := slices.DeleteFunc(slices.Clone(all[:len(all)-1]), func(e Event) bool {
+		if e.Detail != "erased" {
+			return false
+		}
+		slot--
+		if e.Holder != "" || e.Serial != "" || e.Address != "" || e.Agent != "" || e.Actor != "" || e.Unknown != "" {
+			t.Errorf("erased, and still there: %+v", e)
+		}
+		return true
+	})
+	if slot != 0 {
+		t.Errorf("%d entries more were in slots than are bare now", slot)
+	}
+	if diff := cmp.Diff(others, kept); diff != "" {
 		t.Errorf("others' entries (-before +after):\n%s", diff)
 	}
 	if last.Kind != DataErased || last.Actor != "the.operator" || last.Holder != "" || last.Chain != gateChain || len(last.Unknown) != 8 {

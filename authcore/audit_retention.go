@@ -26,6 +26,13 @@ func (g *Gate) Expire(ctx context.Context) (removed int, err error) {
 	return g.PurgeAudit(ctx, Actor{Name: "retention"}, g.now().Add(-g.policy.Retention))
 }
 
+// purged is what became of entries that were to be removed.
+type purged struct{ removed, damaged, later int }
+
+func (p purged) and(q purged) purged {
+	return purged{p.removed + q.removed, p.damaged + q.damaged, p.later + q.later}
+}
+
 // PurgeAudit removes the entries of the audit trail that are older than a time,
 // and says so in an entry with their number. The heads of their chains move in
 // the same transactions, so that VerifyAudit finds nothing missing, whenever it
@@ -33,16 +40,12 @@ func (g *Gate) Expire(ctx context.Context) (removed int, err error) {
 //
 // Error: the store's, or a sentence about entries that do not open and stay.
 func (g *Gate) PurgeAudit(ctx context.Context, by Actor, before time.Time) (removed int, err error) {
-	damaged := 0
-	for after, more := "", true; more; {
-		var stems []string
-		if stems, after, more, err = g.olderThan(ctx, before, after); err != nil {
-			return removed, err
+	pass := purged{later: 1}
+	for again := true; again; again = pass.later > 0 && pass.removed > 0 {
+		if pass, err = g.purgePass(ctx, before); err != nil {
+			return removed + pass.removed, err
 		}
-		done, bad, err := g.purge(ctx, stems)
-		if removed, damaged = removed+done, damaged+bad; err != nil {
-			return removed, err
-		}
+		removed += pass.removed
 	}
 	if err := g.forgetErased(ctx, before); err != nil {
 		return removed, err
@@ -50,10 +53,25 @@ func (g *Gate) PurgeAudit(ctx context.Context, by Actor, before time.Time) (remo
 	if err := g.tellPurge(ctx, by, before); err != nil {
 		return removed, err
 	}
-	if damaged > 0 {
-		return removed, fmt.Errorf("%d entries of the audit trail do not open and stay where they are: verify the trail", damaged)
+	if pass.damaged > 0 {
+		return removed, fmt.Errorf("%d entries of the audit trail do not open and stay where they are: verify the trail", pass.damaged)
 	}
 	return removed, nil
+}
+
+// purgePass goes once through what is older than a time.
+func (g *Gate) purgePass(ctx context.Context, before time.Time) (all purged, err error) {
+	for after, more := "", true; more; {
+		var stems []string
+		if stems, after, more, err = g.olderThan(ctx, before, after); err != nil {
+			return all, err
+		}
+		some, err := g.purge(ctx, stems)
+		if all = all.and(some); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 // olderThan returns the stems of the oldest entries behind a name, at most
@@ -81,72 +99,103 @@ func (g *Gate) olderThan(ctx context.Context, before time.Time, after string) (s
 
 // purge removes entries in one transaction, and counts them in the head of the
 // gate's chain until they are told.
-func (g *Gate) purge(ctx context.Context, stems []string) (removed, damaged int, err error) {
+func (g *Gate) purge(ctx context.Context, stems []string) (done purged, err error) {
 	if len(stems) == 0 {
-		return 0, 0, nil
+		return done, nil
 	}
 	err = g.shared.store.Update(ctx, func(w store.Writer) error {
-		removed, damaged = 0, 0
+		done = purged{}
 		for _, stem := range stems {
 			switch err := g.removeEntry(w, stem); {
 			case errors.Is(err, store.ErrNotFound): // another purge came first
 			case errors.Is(err, errDamaged):
-				damaged++
+				done.damaged++
+			case errors.Is(err, errLater):
+				done.later++
 			case err != nil:
 				return err
 			default:
-				removed++
+				done.removed++
 			}
 		}
-		head, err := readHead(g.secrets(), w, gateChain)
-		if err != nil {
-			return err
-		}
-		head.Untold += uint64(removed)
-		return write(g.secrets(), w, chainName(gateChain), head, time.Time{})
+		return changeGate(g.secrets(), w, func(gate *chainRecord) { gate.Untold += uint64(done.removed) })
 	})
-	return removed, damaged, err
+	if err != nil {
+		done = purged{}
+	}
+	return done, err
 }
 
-// errDamaged is what removeEntry returns of one whose chain and number nobody can
-// read any more.
-var errDamaged = errors.New("an entry of the audit trail does not open and stays: verify the trail")
+// Why removeEntry leaves an entry where it is.
+var (
+	// errDamaged: nobody can read its chain and number any more.
+	errDamaged = errors.New("an entry of the audit trail does not open and stays: verify the trail")
+	// errLater: the numbers gone from its chain are in too many runs already. They
+	// join as those between them go.
+	errLater = errors.New("an entry of the audit trail cannot be removed before its neighbours")
+)
 
-// removeEntry deletes an entry and what it is looked up by, and marks its number as
-// gone. The head of a chain that has ended goes with its last entry. Errors: store.ErrNotFound, errDamaged, the store's.
+// maxRuns bounds the runs in the head of a chain, to some 4 KiB. Numbers are
+// given in the order of time and removed in it, so that there is one as a rule.
+const maxRuns = 250
+
+// removeEntry deletes an entry and what it is looked up by, and marks its number
+// as gone. The head of a chain that has ended goes with its last entry. Errors:
+// store.ErrNotFound, errDamaged, errLater, the store's.
 func (g *Gate) removeEntry(w store.Writer, stem string) error {
-	sealed, err := w.Get(auditPrefix + stem)
+	e, err := g.entry(w, stem)
 	if err != nil {
 		return err
 	}
-	var e Event
-	if err := openRecord(g.secrets(), auditPrefix+stem, sealed, &e); err != nil {
-		return fmt.Errorf("%w (%w)", errDamaged, err)
-	}
-	for _, name := range append(e.indexes(stem), auditPrefix+stem) {
-		if err := w.Delete(name); err != nil {
-			return err
-		}
-	}
-	head, err := readHead(g.secrets(), w, e.Chain)
+	head, _, err := readHead(g.secrets(), w, e.Chain)
 	if err != nil {
 		return err
 	}
-	head.Gone, _ = head.Gone.add(e.Number)
+	runs := len(head.Gone)
+	if head.Gone, _ = head.Gone.add(e.Number); len(head.Gone) > max(runs, maxRuns) {
+		return errLater
+	}
+	if err := deleteNames(w, append(e.indexes(stem), auditPrefix+stem)); err != nil {
+		return err
+	}
 	ended, err := head.ended(w, e.Chain)
 	if err != nil {
 		return err
 	}
 	if ended {
-		return dropHead(g.secrets(), w, e.Chain)
+		return dropHead(g.secrets(), w, e.Chain, head)
 	}
-	return write(g.secrets(), w, chainName(e.Chain), head, time.Time{})
+	if err := write(g.secrets(), w, chainName(e.Chain), head, time.Time{}); err != nil {
+		return err
+	}
+	return changeGate(g.secrets(), w, func(gate *chainRecord) { gate.Removed++ })
+}
+
+// entry reads one entry. Errors: store.ErrNotFound, errDamaged, the store's.
+func (g *Gate) entry(from getter, stem string) (e Event, err error) {
+	sealed, err := from.Get(auditPrefix + stem)
+	if err != nil {
+		return e, err
+	}
+	if err := openRecord(g.secrets(), auditPrefix+stem, sealed, &e); err != nil {
+		return e, fmt.Errorf("%w (%w)", errDamaged, err)
+	}
+	return e, nil
+}
+
+func deleteNames(w store.Writer, names []string) error {
+	for _, name := range names {
+		if err := w.Delete(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tellPurge writes the entry that says what was removed since the last one.
 func (g *Gate) tellPurge(ctx context.Context, by Actor, before time.Time) error {
 	return g.act(ctx, func(w store.Writer, _ time.Time) ([]Event, error) {
-		head, err := readHead(g.secrets(), w, gateChain)
+		head, _, err := readHead(g.secrets(), w, gateChain)
 		if err != nil || head.Untold == 0 {
 			return nil, err
 		}
@@ -184,14 +233,7 @@ func (g *Gate) forgetErased(ctx context.Context, before time.Time) error {
 func (g *Gate) deleteAll(ctx context.Context, names []string) error {
 	for len(names) > 0 {
 		some := names[:min(len(names), store.MaxTouched)]
-		err := g.shared.store.Update(ctx, func(w store.Writer) error {
-			for _, name := range some {
-				if err := w.Delete(name); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err := g.shared.store.Update(ctx, func(w store.Writer) error { return deleteNames(w, some) })
 		if err != nil {
 			return err
 		}

@@ -153,6 +153,28 @@ func TestPurgeOverDamage(t *testing.T) {
 	}
 }
 
+// Entries of one instant come in no order, which leaves their numbers in many
+// runs: the head of the chain stays small, and they all go.
+func TestPurgeOfOneInstant(t *testing.T) {
+	b := newBench(t)
+	largest := 0
+	for range 1500 {
+		b.happens()
+	}
+	b.pass(time.Minute)
+	_, err := b.PurgeAudit(t.Context(), by, b.clock())
+	mustBeNil(t, err)
+	b.must(b.store.View(t.Context(), func(r store.Reader) error {
+		sealed, err := r.Get(chainName("jdupont"))
+		largest = len(sealed)
+		return err
+	}))
+	if all := b.events(); len(all) != 1 || all[0].Detail != "1503 before "+b.clock().Format(time.RFC3339) || largest > 100 {
+		t.Errorf("%d entries are left, and a head of %d bytes", len(all), largest)
+	}
+	b.verified()
+}
+
 // While people log in, a purge and another purge run: nothing is lost, nothing
 // told twice.
 func TestPurgesAtOnce(t *testing.T) {

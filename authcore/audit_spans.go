@@ -63,3 +63,11 @@ func (s spans) missing(last uint64) (gaps spans) {
 	}
 	return gaps
 }
+
+// count returns how many numbers are in.
+func (s spans) count() (n uint64) {
+	for _, r := range s {
+		n += r[1] - r[0] + 1
+	}
+	return n
+}

@@ -30,6 +30,9 @@ func TestSpans(t *testing.T) {
 				t.Fatalf("%v is not made of runs apart, in order", s)
 			}
 		}
+		if s.count() != uint64(len(set)) {
+			t.Fatalf("%v has %d numbers, and says %d", s, len(set), s.count())
+		}
 		last := rapid.Uint64Range(0, 45).Draw(t, "last")
 		var missing []uint64
 		for _, r := range s.missing(last) {

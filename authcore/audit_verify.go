@@ -47,7 +47,7 @@ func (v *Verification) fault(format string, args ...any) {
 func (g *Gate) VerifyAudit(ctx context.Context) (Verification, error) {
 	v := verifier{secrets: g.secrets()}
 	err := g.shared.store.View(ctx, func(r store.Reader) error {
-		v.reader, v.report, v.chains = r, Verification{}, map[Chain]*chainCheck{}
+		v.reader, v.report, v.chains, v.others, v.removed = r, Verification{}, map[Chain]*chainCheck{}, 0, 0
 		for _, step := range []func() error{v.heads, v.entries, v.gaps, v.lookUps, v.people} {
 			if err := step(); err != nil {
 				return err
@@ -64,14 +64,17 @@ type verifier struct {
 	reader  store.Reader
 	report  Verification
 	chains  map[Chain]*chainCheck
+	others  uint64 // chains, in the end those beside the gate's
+	removed uint64 // numbers that are gone by the heads
 }
 
 // chainCheck is what is known of one chain: what its head says, and the numbers
 // that are accounted for, gone ones included.
 type chainCheck struct {
-	head   chainRecord
-	headed bool
-	seen   spans
+	head    chainRecord
+	headed  bool
+	seen    spans
+	entries int
 }
 
 // each opens the records below a prefix one by one; those that do not open are
@@ -134,6 +137,7 @@ func (v *verifier) count(e Event) {
 		c = &chainCheck{}
 		v.chains[e.Chain] = c
 	}
+	c.entries++
 	var fresh bool
 	switch c.seen, fresh = c.seen.add(e.Number); {
 	case fresh:
@@ -151,7 +155,11 @@ func (v *verifier) gaps() error {
 		if strings.HasPrefix(string(name), erasedPrefix) {
 			continue
 		}
-		v.report.Chains++
+		v.others++
+		v.removed += c.head.Gone.count()
+		if c.entries > 0 {
+			v.report.Chains++
+		}
 		for _, gap := range c.seen.missing(c.head.Last) {
 			if gap[0] == gap[1] {
 				v.report.fault("entry %d of the chain %s is missing", gap[0], name)
@@ -176,8 +184,11 @@ func (v *verifier) wholeChains() error {
 		v.report.fault("the chain %s is missing", gateChain)
 		return nil
 	}
-	if others := uint64(v.report.Chains - 1); gate.headed && gate.head.Chains != others {
-		v.report.fault("there are %d chains beside %s, which has counted %d", others, gateChain, gate.head.Chains)
+	if v.others--; gate.headed && gate.head.Chains != v.others {
+		v.report.fault("there are %d chains beside %s, which has counted %d", v.others, gateChain, gate.head.Chains)
+	}
+	if v.report.Wrong == 0 && gate.head.Removed != v.removed {
+		v.report.fault("the heads of the chains say that %d entries were removed, and %s has counted %d", v.removed, gateChain, gate.head.Removed)
 	}
 	return nil
 }

@@ -137,7 +137,7 @@ func TestTheUnknownLeaveLittle(t *testing.T) {
 	if slots != 3 || len(marks) != 3 {
 		t.Errorf("three unknown identifiers have %d counters and %d marks", slots, len(marks))
 	}
-	if n := len(b.records()) - before; n != 300*4+2*3 { // a challenge, an entry, its reference and a delay for each, the counters and the chains
+	if n := len(b.records()) - before; n != 300*4+3 { // a challenge, an entry, its reference and a delay for each, and the counters
 		t.Errorf("300 refusals left %d records", n)
 	}
 	if a, c := attemptsName(b.secrets(), "unknown.0", false), attemptsName(b.secrets(), "unknown.0", true); a == c {

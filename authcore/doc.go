@@ -119,7 +119,8 @@
 // the right PIN, in the login that consumed it.
 //
 // No trace, no grant: an audit entry is written in the transaction of what it
-// tells. The log repeats it afterwards.
+// tells. The log repeats it afterwards. Entries are numbered and signed, so that
+// [Gate.VerifyAudit] finds each that was changed, copied or taken away.
 //
 // Counters are set back by a full success or by an administrator, by nothing
 // else. What an administrator shuts out is out at every question and at the next

@@ -149,6 +149,7 @@ func (g *Gate) prepare(ctx context.Context) error {
 		}
 		a := Account{Identifier: nobody, Keys: []Serial{nobodyKey}, Added: g.now()}
 		return errors.Join(
+			prepareChains(s, w),
 			write(s, w, keyName(nobodyKey), keyRecord(k), time.Time{}),
 			write(s, w, accountName(nobody), accountRecord(a), time.Time{}),
 			write(s, w, metaName, newest, time.Time{}),

@@ -307,10 +307,8 @@ func (t *turn) sign(m *move) {
 		} else {
 			e.Unknown = t.newest.mark(m.challenge.Holder)
 		}
-		if e.Kind == LoginSlowed || !m.scene.known {
-			// Not in the person's chain: however many come, the head of that one
-			// stays free for whoever holds the key.
-			e.Chain = Chain(t.newest.slot(m.challenge.Holder))
+		if e.Kind.passing() || !m.scene.known {
+			e.Chain = t.newest.slotOf(m.challenge)
 		}
 	}
 }

@@ -67,7 +67,8 @@ func attemptsName(s *Secrets, id Identifier, known bool) string {
 	if known {
 		return "attempts/" + string(id)
 	}
-	return "attempts/" + s.slot(id)
+	b := s.derive("slot", string(id))
+	return fmt.Sprintf("attempts/~%02x%x", b[0], b[1]&0xf)
 }
 
 func chainName(c Chain) string { return chainPrefix + string(c) }

@@ -62,7 +62,7 @@ var goldenRecords = map[string]any{
 		Time: recordTime, Kind: NextCodeAsked, Reference: "7F3K-Q2M9", Holder: "jdupont", Unknown: "mark", Serial: "0123456789", Actor: "RC",
 		Address: "192.0.2.7", Agent: "Firefox", Detail: "logout", Chain: "jdupont", Number: 7, Alert: true, MAC: []byte("the MAC"),
 	},
-	"chain":        chainRecord{Last: 9, Gone: spans{{1, 5}, {7, 7}}, Chains: 2, Untold: 3, Erased: recordTime},
+	"chain":        chainRecord{Last: 9, Gone: spans{{1, 5}, {7, 7}}, Chains: 2, Removed: 6, Untold: 3, Erased: recordTime},
 	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime},
 }
 
