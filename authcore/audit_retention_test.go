@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,13 +138,9 @@ func TestPurgeOverDamage(t *testing.T) {
 		b.happens()
 		b.pass(time.Second)
 	}
-	damaged := 0
-	for name := range b.trailRecords() {
-		if strings.HasPrefix(name, auditPrefix) && damaged < 2 {
-			b.put(name, []byte("no entry"))
-			damaged++
-		}
-	}
+	entries := slices.DeleteFunc(slices.Sorted(maps.Keys(b.trailRecords())), func(name string) bool { return !strings.HasPrefix(name, auditPrefix) })
+	b.put(entries[10], []byte("no entry"))
+	b.put(entries[30], []byte("no entry"))
 	n, err := b.PurgeAudit(t.Context(), by, b.clock())
 	if n != 51 || err == nil || !strings.Contains(err.Error(), "2 entries of the audit trail do not open") {
 		t.Errorf("%d removed, %v", n, err)

@@ -50,12 +50,15 @@ func TestMetrics(t *testing.T) {
 	b.open(s.at("autre", "/"))
 	x, a := s.fresh()
 	x.submit(a, "identifier", "edupont", "passcode", "000000")
+	x, a = s.fresh()
+	x.submit(a, "identifier", "edupont", "passcode", "0000"+s.newCode("edupont"))
 	after := gathered(t)
 	for name, want := range map[string]float64{
 		"sesame_answers_total outcome=asked question=passcode":       1,
 		"sesame_answers_total outcome=asked question=new-pin":        1,
 		"sesame_answers_total outcome=granted question=new-passcode": 1,
-		"sesame_answers_total outcome=denied question=passcode":      1,
+		"sesame_answers_total outcome=denied question=passcode":      2,
+		"sesame_alerts_total kind=pin-wrong":                         1,
 		"sesame_refusals_total kind=forbidden":                       1,
 	} {
 		if got := after[name] - before[name]; got != want {
