@@ -49,6 +49,9 @@ const (
 	DelegationEnded                        // "delegation-ended": before its time
 	AuditPurged                            // "audit-purged": entries older than a date are gone
 	DataErased                             // "data-erased": somebody's data are gone, whose is not said
+	FormKept                               // "form-kept": it came behind the end of its session
+	FormSentAgain                          // "form-sent-again": as its holder wished
+	FormDropped                            // "form-dropped": unsent
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -58,7 +61,7 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"account-added", "account-changed", "key-imported", "key-assigned", "key-unlocked", "pin-cleared",
 	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised", "emergency-given", "emergency-used", "key-returned", "account-removed", "login-slowed",
 	"pin-change-required", "pin-change-asked", "activation-given", "activation-wrong", "key-replaced", "delegation-given", "delegation-ended",
-	"audit-purged", "data-erased"}}
+	"audit-purged", "data-erased", "form-kept", "form-sent-again", "form-dropped"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

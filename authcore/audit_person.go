@@ -101,7 +101,7 @@ func (g *Gate) sessionsOf(r store.Reader, id Identifier) (sessions []Session, er
 
 // ErasePerson deletes what is left of a person whose account was removed (GDPR
 // art. 17): the entries of the audit trail about them, what these are looked up
-// by, their sessions and their count of failures. The head of their chain stays
+// by, their sessions, kept forms and count of failures. The head of their chain stays
 // under a mark that says nothing without the secret file, with the day of the
 // erasure, as long as an entry would; and an entry says who erased somebody's
 // data, and not whose. It is written first: an erasure that breaks off is
@@ -123,7 +123,7 @@ func (g *Gate) ErasePerson(ctx context.Context, by Actor, id Identifier) error {
 	if err != nil {
 		return err
 	}
-	if err := g.eraseEntries(ctx, id); err != nil {
+	if err := errors.Join(g.eraseEntries(ctx, id), g.forgetForms(ctx, id)); err != nil {
 		return err
 	}
 	return g.deleteAll(ctx, sessions)

@@ -30,6 +30,8 @@ func leftover(t tb) *handover {
 		h.denied(h.login("mmartin", "5083"+h.shows(0))) // used
 		h.wait(1)
 	}
+	_, err := h.Keep(h.t.Context(), Session{ID: "s", Host: appHost, Holder: "mmartin"}, Form{Address: "https://app.test/", Body: make([]byte, 3*keptPart)}, Source{})
+	h.must(err)
 	h.key = own
 	return h
 }

@@ -42,6 +42,15 @@ var (
 	// host, or shown by another browser than the one that asked for it.
 	ErrNoTicket = errors.New("this hand-over ticket is not valid here")
 
+	// ErrNotKept: no form is kept under that name, or it is no more.
+	ErrNotKept = errors.New("no such form is kept, or no longer")
+	// ErrAnothers: somebody else's form is. Who asks must not hear of it.
+	ErrAnothers = errors.New("the form that is kept is somebody else's")
+	// ErrFormTooLarge: it is longer than MaxForm.
+	ErrFormTooLarge = errors.New("the form is too large to be kept")
+	// ErrTooManyForms: as many are kept as there is room for.
+	ErrTooManyForms = errors.New("too many forms are kept at once")
+
 	// ErrBusy: more PINs wait to be judged than the queue holds. The code is
 	// burnt, no failure is counted; try again shortly with the next code.
 	ErrBusy = errors.New("too many logins at once")

@@ -19,7 +19,7 @@ import (
 //	account/IDENTIFIER   attempts/IDENTIFIER|~SLOT   slow/MARK   key/SERIAL   seed/MARK
 //	challenge/HASH   session/HASH   ticket/HASH   meta/store   meta/newest
 //	audit/TIME-REFERENCE-N   chain/IDENTIFIER|~WORD   index/user|key|reference/VALUE/TIME-REFERENCE-N
-//	import/current   staged/ID-NUMBER
+//	import/current   staged/ID-NUMBER   kept/HASH   part/HASH-NUMBER   slots/kept
 //
 // A record is one version byte and an AEAD ciphertext whose associated data are
 // version and name: a record copied under another name does not open. What is
@@ -37,6 +37,7 @@ const (
 	metaName      = "meta/store"
 	newestName    = "meta/newest"
 	importName    = "import/current"
+	slotsName     = "slots/kept"
 
 	recordVersion = 1
 )
@@ -61,6 +62,10 @@ func seedName(mark []byte) string {
 
 // chunkName is the n-th chunk of an import; both go when it has ended.
 func chunkName(id string, n int) string { return fmt.Sprintf("staged/%s-%06d", id, n) }
+
+// keptName and partName are of the form whose name has that hash.
+func keptName(hash string) string        { return "kept/" + hash }
+func partName(hash string, n int) string { return fmt.Sprintf("part/%s-%02d", hash, n) }
 
 // attemptsName counts the unknown in a fixed number of slots, whatever is sent.
 func attemptsName(s *Secrets, id Identifier, known bool) string {

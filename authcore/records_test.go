@@ -62,7 +62,11 @@ var goldenRecords = map[string]any{
 		Time: recordTime, Kind: NextCodeAsked, Reference: "7F3K-Q2M9", Holder: "jdupont", Unknown: "mark", Serial: "0123456789", Actor: "RC",
 		Address: "192.0.2.7", Agent: "Firefox", Detail: "logout", Chain: "jdupont", Number: 7, Alert: true, MAC: []byte("the MAC"),
 	},
-	"chain":        chainRecord{Last: 9, Gone: spans{{1, 5}, {7, 7}}, Chains: 2, Removed: 6, Untold: 3, Erased: recordTime},
+	"chain": chainRecord{Last: 9, Gone: spans{{1, 5}, {7, 7}}, Chains: 2, Removed: 6, Untold: 3, Erased: recordTime},
+	"kept": keptForm{Holder: "jdupont", Host: "app.test", Address: "https://app.test/save?id=1", Page: "https://app.test/edit?id=1", ContentType: "multipart/form-data; boundary=x",
+		Parts: 32, Sent: recordTime, Until: recordTime},
+	"part":         []byte("a=b&c=%C3%A9"),
+	"slots":        []keptSlot{{Form: "hash-of-the-name", Parts: 32, Holder: "jdupont", Session: "name-of-the-session", Until: recordTime}},
 	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime},
 }
 
@@ -138,6 +142,8 @@ func livedIn(t tb) *handover {
 	mustBeNil(t, err)
 	mustBeNil(t, i.Add(t.Context(), 1, NewKey{Serial: "STAGED-1", Generator: totpKey("STAGED-1")}))
 	mustBeNil(t, i.stage(t.Context()))
+	_, err = h.Keep(t.Context(), Session{ID: "s", Host: appHost, Holder: "jdupont"}, Form{Address: "https://app.test/save", Body: []byte("a=b")}, Source{})
+	mustBeNil(t, err)
 	return h
 }
 

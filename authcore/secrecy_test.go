@@ -58,8 +58,8 @@ func spellings(secrets ...string) (all []string) {
 // exported holds a value of every exported type, but for those that are nothing
 // but a word or a number.
 var exported = map[string]any{
-	"Activation": Activation{}, "Account": Account{}, "Actor": Actor{}, "AuditQuery": AuditQuery{}, "Challenge": Challenge{}, "Access": Access{}, "Config": Config{}, "Delegation": Delegation{}, "Difference": Difference{}, "Display": Display{}, "EmergencyOrder": EmergencyOrder{}, "Event": Event{}, "Follower": Follower{}, "Gate": Gate{}, "Import": Import{},
-	"Key": Key{}, "KeyInfo": KeyInfo{}, "NewKey": NewKey{}, "NewPINAnswer": NewPINAnswer{}, "NewPasscodeAnswer": NewPasscodeAnswer{},
+	"Activation": Activation{}, "Account": Account{}, "Actor": Actor{}, "AuditQuery": AuditQuery{}, "Challenge": Challenge{}, "Access": Access{}, "Config": Config{}, "Delegation": Delegation{}, "Difference": Difference{}, "Display": Display{}, "EmergencyOrder": EmergencyOrder{}, "Event": Event{}, "Follower": Follower{}, "Form": Form{}, "Gate": Gate{}, "Import": Import{},
+	"Kept": Kept{}, "Key": Key{}, "KeyInfo": KeyInfo{}, "NewKey": NewKey{}, "NewPINAnswer": NewPINAnswer{}, "NewPasscodeAnswer": NewPasscodeAnswer{},
 	"NextCodeAnswer": NextCodeAnswer{}, "PIN": PIN{}, "PINHash": PINHash(""), "Passcode": Passcode{}, "PasscodeAnswer": PasscodeAnswer{}, "PersonData": PersonData{}, "Policy": Policy{},
 	"Part": Part{}, "ReplaceOrder": ReplaceOrder{}, "Reply": Reply{}, "Requirement": Requirement{}, "Roster": Roster{}, "RosterPlan": RosterPlan{}, "Rule": Rule{}, "Ruling": Ruling{}, "Secrets": Secrets{}, "Session": Session{}, "Source": Source{}, "Step": Step{},
 	"Taken": Taken{}, "Terms": Terms{}, "Token": Token(""), "Trial": Trial{}, "Verification": Verification{},
@@ -109,6 +109,8 @@ func plant(v reflect.Value) (planted bool) {
 		*p = canaryText
 	case *Activation:
 		*p = Activation{canaryCode}
+	case *Form:
+		*p = Form{Address: canaryText, Page: canaryText, ContentType: canaryText, Body: []byte(canaryBytes)}
 	case *activationMark:
 		*p = canaryText
 	case *PINHash:
@@ -137,7 +139,7 @@ func planted(t *testing.T) (all []any) {
 	for name, zero := range exported {
 		v := reflect.New(reflect.TypeOf(zero))
 		had := plant(v.Elem())
-		if hidden := []string{"Activation", "PIN", "Passcode", "Token", "PINHash", "Key", "Challenge", "Reply", "NewKey", "PasscodeAnswer", "NewPINAnswer"}; slices.Contains(hidden, name) && !had {
+		if hidden := []string{"Activation", "PIN", "Passcode", "Token", "PINHash", "Key", "Challenge", "Reply", "NewKey", "PasscodeAnswer", "NewPINAnswer", "Form"}; slices.Contains(hidden, name) && !had {
 			t.Errorf("nothing was planted in %s: the test shows nothing", name)
 		}
 		e := v.Elem()

@@ -19,7 +19,8 @@ func TestWords(t *testing.T) {
 		next-code-asked next-code-wrong key-locked key-unusable person-unknown person-disabled login-busy session-handed-over session-ended
 		account-added account-changed key-imported key-assigned key-unlocked pin-cleared
 		key-handed-over key-lost key-found key-retired key-resynchronised emergency-given emergency-used key-returned account-removed login-slowed
-		pin-change-required pin-change-asked activation-given activation-wrong key-replaced delegation-given delegation-ended audit-purged data-erased`)
+		pin-change-required pin-change-asked activation-given activation-wrong key-replaced delegation-given delegation-ended audit-purged data-erased
+		form-kept form-sent-again form-dropped`)
 	checkWords[AccountField](t, "given_name surname email groups functions establishment end "+
 		"FrEduRne FrEduRneResp FrEduResDel FrEduGestResp FrEduFonctAdm codaca title grade discipline fonctm typensi employeeNumber datenaissance civilite codecivilite")
 	checkWords[KeyFate](t, "keep retire return")
