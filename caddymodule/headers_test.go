@@ -140,6 +140,8 @@ func FuzzScrub(f *testing.F) {
 	f.Add("FREDU.RNE", ",,Connection,\t Ct.Remote_User ,x", `$Version=1; "__host-SESAME" = "t"; $Path=/; b`)
 	f.Add("X-Plain", "keep-alive", "a=sesame, sesame=t")
 	f.Add("tItLe", "Sesame-x, sesame", "; ;=;sesame")
+	f.Add("FrEduGest.Resp", "fredu_url_retour, codaca", "sesame-visit=x")
+	f.Add("SESAME.ASSERTION", "close, sesame_assertion", "__Host-sesame-login=x")
 	names := newNameSet(extraName)
 	f.Fuzz(func(t *testing.T, key, connection, cookie string) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
