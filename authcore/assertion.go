@@ -40,7 +40,10 @@ const (
 func (g *Gate) Assert(s Session, a Account, issuer, audience string) (string, error) {
 	n, now := g.secrets().assertions, g.now()
 	claims := personClaims(a)
-	claims["amr"], claims["auth_time"] = amr(s.Method), s.Began.Unix()
+	claims["auth_time"] = s.Began.Unix()
+	if methods := amr(s.Method); methods != nil {
+		claims["amr"] = methods
+	}
 	digest, err := json.Marshal([]any{s.ID, a.Identifier, issuer, audience, claims})
 	if err != nil {
 		return "", fmt.Errorf("encoding an assertion: %w", err)
@@ -71,12 +74,16 @@ func (g *Gate) Assert(s Session, a Account, issuer, audience string) (string, er
 func (g *Gate) AssertionKeys() []byte { return g.secrets().assertions.public }
 
 // amr says how somebody logged in, in the words of RFC 8176. Codes that stand in
-// for a key prove that the PIN is known, and nothing about a key.
+// for a key prove that the PIN is known, and nothing about a key; of a way that has
+// no words here nothing is said.
 func amr(method string) []any {
-	if method == "otp" {
+	switch method {
+	case "otp":
 		return []any{"otp", "pin"}
+	case "emergency":
+		return []any{"pin"}
 	}
-	return []any{"pin"}
+	return nil
 }
 
 // personClaims are the claims about a person.

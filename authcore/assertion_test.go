@@ -95,6 +95,11 @@ func TestAssertion(t *testing.T) {
 	if !cmp.Equal(bare["amr"], []any{"pin"}) {
 		t.Errorf("an emergency code is %v", bare["amr"])
 	}
+	other, err := verified(b.assert(Session{ID: "x", Method: "another"}, Account{Identifier: "x1"}), b.AssertionKeys(), audience, b.clock())
+	mustBeNil(t, err)
+	if amr, there := other["amr"]; there {
+		t.Errorf("a login of no known kind is %v", amr)
+	}
 }
 
 // What is not for this application, no longer good, signed by somebody else or by
