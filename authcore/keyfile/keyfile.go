@@ -217,7 +217,7 @@ func (k *sink) record(rec Record) error {
 	if line, twice := k.first[name]; twice {
 		return k.problem(rec.Line, rec.Serial, fmt.Errorf("this serial number is in the file twice: line %d has it first", line))
 	}
-	k.first[name] = rec.Line
+	k.first[strings.Clone(name)] = rec.Line // the name may be a part of its line, and would keep all of it
 	return k.hand(rec, nil)
 }
 

@@ -341,15 +341,6 @@ func oathLines(keys int) io.Reader {
 	}}
 }
 
-func TestMemoryIsFlat(t *testing.T) {
-	const keys, bound = 100_000, 24 << 20
-	read, most := peak(t, oathLines(keys), Options{})
-	if read != keys || most > bound {
-		t.Errorf("%d keys took %d KiB, want %d keys in %d", read, most>>10, keys, bound>>10)
-	}
-	t.Logf("%d keys took at most %d KiB", read, most>>10)
-}
-
 func BenchmarkRead(b *testing.B) {
 	b.Run("oath-csv-100k", func(b *testing.B) {
 		for b.Loop() {

@@ -104,16 +104,6 @@ func pskcPackages(s sealed, keys int) io.Reader {
 	}}, strings.NewReader("</KeyContainer>"))
 }
 
-func TestMemoryIsFlatForXML(t *testing.T) {
-	const keys, bound = 5000, 8 << 20
-	s := aes128()
-	read, most := peak(t, pskcPackages(s, keys), s.options())
-	if read != keys || most > bound {
-		t.Errorf("%d keys took %d KiB, want %d keys in %d", read, most>>10, keys, bound>>10)
-	}
-	t.Logf("%d keys took at most %d KiB", read, most>>10)
-}
-
 func BenchmarkReadPSKC(b *testing.B) {
 	s := aes128()
 	b.Run("encrypted-100k", func(b *testing.B) {

@@ -158,6 +158,9 @@ func badgerOptions(dir string) badger.Options {
 		WithDetectConflicts(true).
 		WithChecksumVerificationMode(options.OnTableAndBlockRead).
 		WithMetricsEnabled(false). // they are one set per process
+		// What is sealed does not get smaller, and Badger keeps both forms of a
+		// table in memory while it writes one.
+		WithCompression(options.None).
 		// One Update may write 1 MiB, Badger takes 15 % of a table. Values are
 		// far below the threshold of 1 MiB, so the value log stays empty.
 		WithMemTableSize(8 << 20).
