@@ -336,6 +336,7 @@ func TestReadingFails(t *testing.T) {
 		"an import": func(h *handover, _ Token) error {
 			return h.ImportKey(h.t.Context(), by, NewKey{Serial: "NEW-1", Generator: totpKey("NEW-1")})
 		},
+		"a file of keys": func(h *handover, _ Token) error { _, err := h.importAll(newKeys(2)); return err },
 		"a new account":  func(h *handover, _ Token) error { return h.AddAccount(h.t.Context(), by, Account{Identifier: "new"}) },
 		"a list of keys": func(h *handover, _ Token) error { _, err := h.Keys(h.t.Context(), "", 0, everyKey); return err },
 		"of people":      func(h *handover, _ Token) error { _, err := h.Accounts(h.t.Context(), "", 0); return err },

@@ -133,6 +133,20 @@ func TestAdminImport(t *testing.T) {
 	}
 }
 
+// While an import is under way another one waits for nothing: it is refused. A dry
+// run is not.
+func TestAdminImportOneAtATime(t *testing.T) {
+	b := newAdminBench(t)
+	in, err := b.gate.BeginImport(t.Context(), castActor, false)
+	b.must(err)
+	if a := b.upload("", csvLine("FT1")); a.status != http.StatusConflict || !strings.Contains(a.error(), "another import is under way") {
+		t.Errorf("%d %s", a.status, &a.body)
+	}
+	b.want(b.upload("?dry_run=true", csvLine("FT1")), http.StatusOK, nil)
+	b.must(in.Cancel(t.Context()))
+	b.want(b.upload("", csvLine("FT1")), http.StatusOK, nil)
+}
+
 // A key that is there keeps its seed, its holder and its PIN, whatever file
 // names it.
 func TestAdminImportOverwritesNothing(t *testing.T) {

@@ -15,8 +15,8 @@
 //		}
 //	}
 //
-// All or nothing is for the caller to decide, and takes two passes: one that
-// only looks for errors, and one that imports.
+// All or nothing is for the caller to decide: what it has read of a file must
+// wait until the file has ended.
 //
 // The formats are those of [Format]: CSV in several variants, otpauth URIs, the
 // XML of SafeNet, of RSA SecurID (.sdtid), and PSKC (RFC 6030). XML is read
