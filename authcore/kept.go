@@ -126,7 +126,7 @@ func (g *Gate) Keep(ctx context.Context, s Session, f Form, from Source) (string
 	k := keptForm{Holder: s.Holder, Host: s.Host, Address: f.Address, Page: f.Page, ContentType: f.ContentType, Parts: len(parts), Sent: now, Until: slot.Until}
 	err := g.act(ctx, func(w store.Writer, _ time.Time) ([]Event, error) {
 		all, err := keptSlots(g.secrets(), w)
-		if err == nil && !slices.Contains(all, slot) {
+		if err == nil && !slices.ContainsFunc(all, func(k keptSlot) bool { return k.Form == slot.Form }) {
 			err = ErrTooManyForms // another form of this session has taken its place meanwhile
 		}
 		if err != nil {

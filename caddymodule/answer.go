@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/sesame-gateway/sesame/authcore"
@@ -15,6 +16,9 @@ import (
 type pageMaker struct {
 	renderer *ui.Renderer
 	csp      string
+	// anyAction is the same policy for the page whose form an application answers:
+	// where that sends the browser on to is the application's affair.
+	anyAction string
 }
 
 // newPageMaker makes the pages of a configuration. Its Content-Security-Policy
@@ -29,9 +33,11 @@ func newPageMaker(s *settings) (*pageMaker, error) {
 	for _, t := range s.sites {
 		actions = append(actions, t.origin.String())
 	}
-	return &pageMaker{renderer: r, csp: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
-		"font-src 'self'; connect-src 'self'; form-action " + strings.Join(actions, " ") + "; " +
-		"frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"}, nil
+	policy := func(action string) string {
+		return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " + action +
+			"frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+	}
+	return &pageMaker{renderer: r, csp: policy("form-action " + strings.Join(actions, " ") + "; "), anyAction: policy("")}, nil
 }
 
 // bareCSP is for answers that are no pages: nothing may come of them even where
@@ -68,13 +74,19 @@ var fixedHeaders = map[string][]string{
 
 // page answers with a page.
 func (x *exchange) page(status int, f ui.Frame, p ui.Page) error {
+	return x.pageUnder(x.app.pages.csp, status, f, p)
+}
+
+// pageUnder answers with a page under a Content-Security-Policy of its own.
+func (x *exchange) pageUnder(csp string, status int, f ui.Frame, p ui.Page) error {
 	var b bytes.Buffer
 	if err := x.app.pages.renderer.Render(&b, f, p); err != nil {
 		return err // a page that we filled wrongly: Caddy answers 500
 	}
-	x.protect(x.app.pages.csp)
+	x.protect(csp)
 	h := x.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	h.Set("Content-Language", f.Lang.String())
 	if f.Reference != "" {
 		h.Set("Sesame-Reference", f.Reference)
@@ -148,6 +160,9 @@ var (
 	crossSite     = problem{status: http.StatusForbidden, kind: ui.ProblemCrossSite, title: "Posted from another site"}
 	cookiesNeeded = problem{status: http.StatusForbidden, kind: ui.ProblemCookiesNeeded, title: "Cookies needed"}
 	untold        = problem{status: http.StatusInternalServerError, kind: ui.ProblemUntold, title: "The application cannot be told who this is"}
+	unkeptLarge   = problem{status: http.StatusRequestEntityTooLarge, kind: ui.ProblemUnkept, title: "Session ended, form too large to be kept"}
+	unkeptBusy    = problem{status: http.StatusServiceUnavailable, kind: ui.ProblemUnkept, title: "Session ended, too many forms are kept"}
+	formGone      = problem{status: http.StatusGone, kind: ui.ProblemFormGone, title: "Form no longer kept"}
 	unavailable   = problem{status: http.StatusServiceUnavailable, kind: ui.ProblemUnavailable, title: "Unavailable", retry: "30"}
 )
 

@@ -19,6 +19,9 @@ const (
 	visitCookie
 	// langCookie is the language that the person chose; no secret.
 	langCookie
+	// keptCookie is the name of a form that is kept for the person whose session
+	// it came too late for; on an application's host only.
+	keptCookie
 )
 
 // cookieNames are the names by kind, over https and over http on a loopback
@@ -29,6 +32,7 @@ var cookieNames = map[cookieKind]struct{ secure, loopback string }{
 	loginCookie:   {"__Host-sesame-login", "sesame-login"},
 	visitCookie:   {"__Host-sesame-visit", "sesame-visit"},
 	langCookie:    {"__Host-sesame-lang", "sesame-lang"},
+	keptCookie:    {"__Host-sesame-kept", "sesame-kept"},
 }
 
 // cookieName gives the name of a cookie on an origin.
@@ -42,16 +46,17 @@ func (o origin) cookieName(k cookieKind) string {
 // setCookie gives the browser a value to keep until it is closed. All our
 // cookies have the same attributes: unreadable to scripts, sent along with links
 // from other sites but with nothing else from there.
-func (o origin) setCookie(h http.Header, k cookieKind, value string) {
-	c := http.Cookie{Name: o.cookieName(k), Value: value, Path: "/", HttpOnly: true, Secure: o.secure(), SameSite: http.SameSiteLaxMode}
+func (o origin) setCookie(h http.Header, k cookieKind, value string) { o.setCookieFor(h, k, value, 0) }
+
+// setCookieFor gives the browser a value to keep for so many seconds; for 0, until
+// it is closed.
+func (o origin) setCookieFor(h http.Header, k cookieKind, value string, seconds int) {
+	c := http.Cookie{Name: o.cookieName(k), Value: value, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: o.secure(), SameSite: http.SameSiteLaxMode}
 	h.Add("Set-Cookie", c.String())
 }
 
 // clearCookie takes a cookie back.
-func (o origin) clearCookie(h http.Header, k cookieKind) {
-	c := http.Cookie{Name: o.cookieName(k), Path: "/", MaxAge: -1, HttpOnly: true, Secure: o.secure(), SameSite: http.SameSiteLaxMode}
-	h.Add("Set-Cookie", c.String())
-}
+func (o origin) clearCookie(h http.Header, k cookieKind) { o.setCookieFor(h, k, "", -1) }
 
 // readCookie returns the value of the first cookie of exactly that name in the
 // lines of a Cookie header, or "". It does not allocate.

@@ -8,6 +8,7 @@
 //	headers.go    every client header with a name of ours is removed
 //	stripcookies.go  our cookies never reach an application
 //	kind.go       a page load is redirected, anything else gets 401
+//	kept.go       a form whose session has ended is kept for its holder
 //	target.go     only configured origins are ever redirected to
 //	identity.go   who it is, as request headers and placeholders
 //	streams.go    what stays open is cut when the session ends

@@ -102,6 +102,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // guard lets through who may open the application, and whoever asks for a
 // public path.
 func (x *exchange) guard(next caddyhttp.Handler) error {
+	address, again := x.sentAgain()
+	if again && isPageLoad(x.r) {
+		return x.redirect(address)
+	}
 	public := x.site.public.match(x.r)
 	s, a, err := x.session(!public && x.site.isUse(x.r))
 	switch {
@@ -110,7 +114,7 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 	case errors.Is(err, authcore.ErrNoSession) && isPageLoad(x.r):
 		return x.toLogin()
 	case errors.Is(err, authcore.ErrNoSession):
-		return x.loginRequired()
+		return x.late(nil)
 	case err != nil:
 		return x.refuse(unavailable, err)
 	}
@@ -121,6 +125,8 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 	}
 	ruling := x.site.requirement.Decide(s, a, what, now())
 	switch {
+	case ruling.Decision == authcore.Allow && again:
+		return x.sendAgain(s, address, func() error { return x.pass(s, &a, what, next) })
 	case ruling.Decision == authcore.Allow:
 		return x.pass(s, &a, what, next)
 	case public:
@@ -128,7 +134,7 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 	case ruling.Decision == authcore.StepUp && isPageLoad(x.r):
 		return x.toLogin()
 	case ruling.Decision == authcore.StepUp:
-		return x.loginRequired()
+		return x.late(&s)
 	case ruling.Why == authcore.WrongNetwork:
 		return x.refuse(wrongNetwork, nil)
 	}

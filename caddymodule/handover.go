@@ -36,29 +36,37 @@ const (
 // login page that stand in applications and bookmarks go on working.
 const paramOriginal = "CT_ORIG_URL"
 
-// toLogin sends a page load without a session to the portal.
-func (x *exchange) toLogin() error {
+// toLogin sends a page load without a session to the portal, to come back.
+func (x *exchange) toLogin() error { return x.toLoginFor(x.address()) }
+
+// toLoginFor sends somebody to the portal, to go on to an address from there.
+func (x *exchange) toLoginFor(address string) error {
 	nonce := x.cookie(visitCookie)
 	if !isNonce(nonce) {
 		nonce = authcore.NewNonce()
 		x.site.origin.setCookie(x.w.Header(), visitCookie, nonce)
 	}
-	query := url.Values{paramTarget: {x.address()}, paramVisit: {authcore.VisitMark(nonce)}}
+	query := url.Values{paramTarget: {address}, paramVisit: {authcore.VisitMark(nonce)}}
 	return x.redirect(x.app.portal.origin.String() + ui.PathLogin + "?" + query.Encode())
 }
 
 // address is where the browser is, as it may come back, or the host's first page.
 func (x *exchange) address() string {
-	sent := x.r.RequestURI
-	if original, ok := x.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		sent = original.RequestURI
-	}
-	if strings.HasPrefix(sent, "/") {
+	if sent := x.sent(); strings.HasPrefix(sent, "/") {
 		if to, address := x.app.origins.target(x.site.origin.String() + sent); to != nil {
 			return address
 		}
 	}
 	return x.site.origin.String() + "/"
+}
+
+// sent is the path and query as the browser sent them, whatever earlier handlers
+// made of them.
+func (x *exchange) sent() string {
+	if original, ok := x.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return original.RequestURI
+	}
+	return x.r.RequestURI
 }
 
 // isNonce tells whether s is 256 bits of base64url, as nonces, their marks and
@@ -118,6 +126,9 @@ func (x *exchange) takeTicket() error {
 	}
 	x.site.origin.setCookie(x.w.Header(), sessionCookie, string(token))
 	x.site.origin.clearCookie(x.w.Header(), visitCookie)
+	if isNonce(x.cookie(keptCookie)) {
+		return x.redirect(x.site.origin.String() + ui.PathKept)
+	}
 	if to, address := x.app.origins.target(target); to == x.site {
 		return x.redirect(cmp.Or(address, home))
 	}

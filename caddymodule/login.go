@@ -83,8 +83,16 @@ func (x *exchange) showStep(s step) error {
 		v.notice = ui.NoticeSessionEnded
 	}
 	v.site, v.target = x.app.origins.target(target)
+	if s.question == authcore.AskPasscode && v.forKept() {
+		v.notice = ui.NoticeFormKept
+	}
 	x.keepLang()
 	return x.draw(http.StatusOK, s, v, "")
+}
+
+// forKept tells whether a kept form waits behind the login.
+func (v view) forKept() bool {
+	return v.site != nil && strings.HasPrefix(strings.TrimPrefix(v.target, v.site.origin.String()), ui.PathKept)
 }
 
 // wantsFresh tells whether somebody who is logged in must log in anew for the
@@ -99,7 +107,11 @@ func (x *exchange) wantsFresh(s authcore.Session, a authcore.Account, target str
 	if err != nil {
 		return false
 	}
-	what := authcore.Access{Address: x.source().Address, Paths: pathReadings(u.EscapedPath()), Methods: []string{http.MethodGet}}
+	path, method := u.EscapedPath(), http.MethodGet
+	if path == ui.PathKept { // to send a form there again
+		path, method = u.Query().Get(paramPage), http.MethodPost
+	}
+	what := authcore.Access{Address: x.source().Address, Paths: pathReadings(path), Methods: []string{method}}
 	return to.requirement.Decide(s, a, what, now()).Decision == authcore.StepUp
 }
 

@@ -44,6 +44,7 @@ func init() {
 	}
 	siteRoutes = map[string]route{
 		pathTicket:    {get: (*exchange).takeTicket},
+		ui.PathKept:   {get: (*exchange).showKept, post: (*exchange).dropKept},
 		ui.PathLogout: {get: (*exchange).showLogout, post: (*exchange).takeLogout},
 		pathSession:   {get: (*exchange).showSession},
 		pathHealth:    {get: (*exchange).showHealth},

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/url"
 	"strings"
+
+	"github.com/sesame-gateway/sesame/ui"
 )
 
 // maxTarget bounds an address to return to, in bytes. It travels in a query and
@@ -22,7 +24,8 @@ type origins map[origin]*site
 // slashes. So nothing is taken but visible ASCII without backslash, quote and
 // angle brackets, and what is sent back begins with an origin out of the
 // configuration. The fragment is cut off at the first "#", as browsers do in
-// every part of an address, and put back as it was.
+// every part of an address, and put back as it was. Of our own paths only the one
+// that offers a kept form is gone to.
 func (o origins) target(s string) (*site, string) {
 	if len(s) > maxTarget || !plainASCII(s) || strings.ContainsAny(s, "\\\"<>") {
 		return nil, ""
@@ -37,7 +40,7 @@ func (o origins) target(s string) (*site, string) {
 		return nil, ""
 	}
 	to, ok := o[from]
-	if !ok || u.Path != "" && u.Path[0] != '/' || reserved(u.Path) {
+	if !ok || u.Path != "" && u.Path[0] != '/' || reserved(u.Path) && u.EscapedPath() != ui.PathKept {
 		return nil, ""
 	}
 	address := from.String() + cmp.Or(u.EscapedPath(), "/")

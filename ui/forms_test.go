@@ -14,48 +14,46 @@ import (
 
 // forms is what each page posts: where to, and its fields in the order of the
 // page. Other programs hang on these names.
-var forms = map[string]struct {
+var forms = map[string][]promisedForm{
+	"login":       {{"/.sesame/login", []string{"csrf", "target", "identifier", "passcode"}}},
+	"pin":         {{"/.sesame/pin", []string{"csrf", "pin", "pin_again"}}},
+	"synchronise": {{"/.sesame/synchronise", []string{"csrf", "passcode"}}},
+	"nextCode":    {{"/.sesame/next-code", []string{"csrf", "code"}}},
+	"logout":      {{"/.sesame/logout", []string{"csrf"}}},
+	"kept":        {{"https://notes.example.org/classe/6B?eleve=12&champ={a}|'b'&.sesame=again", []string{"csrf"}}, {"/.sesame/kept", []string{"csrf"}}},
+}
+
+// promisedForm is where a form is sent and what stands in it.
+type promisedForm struct {
 	action string
 	fields []string
-}{
-	"login":       {"/.sesame/login", []string{"csrf", "target", "identifier", "passcode"}},
-	"pin":         {"/.sesame/pin", []string{"csrf", "pin", "pin_again"}},
-	"synchronise": {"/.sesame/synchronise", []string{"csrf", "passcode"}},
-	"nextCode":    {"/.sesame/next-code", []string{"csrf", "code"}},
-	"logout":      {"/.sesame/logout", []string{"csrf"}},
 }
 
 func TestFormsPostWhatTheyPromise(t *testing.T) {
 	everyPage(t, func(t *testing.T, s states.State, _ ui.Lang, page string) {
-		root := parse(t, page)
-		found := all(root, "form")
+		found := all(parse(t, page), "form")
 		kind, _, _ := strings.Cut(s.Name, "-")
-		want, ok := forms[kind]
+		want := forms[kind]
 		if p, asked := s.Page.(ui.NewPIN); asked && p.Activation {
-			want.fields = slices.Insert(slices.Clone(want.fields), 1, "activation")
+			want = []promisedForm{{want[0].action, slices.Insert(slices.Clone(want[0].fields), 1, "activation")}}
 		}
-		if !ok {
-			if len(found) > 0 {
-				t.Errorf("there are %d forms", len(found))
+		if len(found) != len(want) {
+			t.Fatalf("there are %d forms, not %d", len(found), len(want))
+		}
+		for i, form := range found {
+			if get(form, "action") != want[i].action || get(form, "method") != "post" || get(form, "enctype") != "" {
+				t.Errorf("the form is %v", form.Attr)
 			}
-			return
-		}
-		if len(found) != 1 {
-			t.Fatalf("there are %d forms, not 1", len(found))
-		}
-		form := found[0]
-		if get(form, "action") != want.action || get(form, "method") != "post" || get(form, "enctype") != "" {
-			t.Errorf("the form is %v", form.Attr)
-		}
-		var fields []string
-		for _, input := range all(form, "input") {
-			fields = append(fields, get(input, "name"))
-		}
-		if !slices.Equal(fields, want.fields) {
-			t.Errorf("the form posts %v, not %v", fields, want.fields)
-		}
-		if n := len(all(form, "button")) - len(revealButtons(form)); n != 1 {
-			t.Errorf("there are %d ways to send the form", n)
+			var fields []string
+			for _, input := range all(form, "input") {
+				fields = append(fields, get(input, "name"))
+			}
+			if !slices.Equal(fields, want[i].fields) {
+				t.Errorf("the form posts %v, not %v", fields, want[i].fields)
+			}
+			if n := len(all(form, "button")) - len(revealButtons(form)); n != 1 {
+				t.Errorf("there are %d ways to send the form", n)
+			}
 		}
 	})
 }
@@ -68,9 +66,9 @@ func revealButtons(root *html.Node) []*html.Node {
 
 func TestConstantsAreTheFormsNames(t *testing.T) {
 	for _, c := range [][2]string{
-		{ui.PathLogin, forms["login"].action}, {ui.PathPIN, forms["pin"].action},
-		{ui.PathSynchronise, forms["synchronise"].action}, {ui.PathNextCode, forms["nextCode"].action},
-		{ui.PathLogout, forms["logout"].action},
+		{ui.PathLogin, forms["login"][0].action}, {ui.PathPIN, forms["pin"][0].action},
+		{ui.PathSynchronise, forms["synchronise"][0].action}, {ui.PathNextCode, forms["nextCode"][0].action},
+		{ui.PathLogout, forms["logout"][0].action}, {ui.PathKept, forms["kept"][1].action},
 		{ui.FieldCSRF, "csrf"}, {ui.FieldTarget, "target"},
 		{ui.FieldIdentifier, "identifier"}, {ui.FieldPasscode, "passcode"}, {ui.FieldPIN, "pin"},
 		{ui.FieldPINAgain, "pin_again"}, {ui.FieldCode, "code"}, {ui.FieldActivation, "activation"},

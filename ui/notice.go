@@ -60,6 +60,10 @@ const (
 	// NoticePINChanged: another PIN is in service.
 	NoticePINChanged
 
+	// NoticeFormKept: the session had ended before the form that was sent came,
+	// which is kept and will be offered to be sent again after the login.
+	NoticeFormKept
+
 	// NoticePINMissing: one of the two PIN fields is empty.
 	NoticePINMissing
 	// NoticePINMismatch: the two PINs differ.
@@ -134,6 +138,7 @@ var notices = [...]noticeFacts{
 	NoticeNextCodeWrong:               {"nextCodeWrong", toneError, onCode},
 	NoticeKeyInService:                {"keyInService", toneSuccess, nil},
 	NoticePINChanged:                  {"pinChanged", toneSuccess, nil},
+	NoticeFormKept:                    {"formKept", toneInfo, nil},
 	NoticePINMissing:                  {"pinMissing", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINMismatch:                 {"pinMismatch", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINNotDigits:                {"pinNotDigits", toneError, onPIN},

@@ -128,6 +128,20 @@ type Logout struct{}
 // LoggedOut says that the session has ended.
 type LoggedOut struct{}
 
+// Kept offers to send a form again that came under a session that had ended. It
+// posts to Action, or to PathKept where it is not to be sent.
+type Kept struct {
+	// Application is the name of the application that it is for.
+	Application string
+	// Action is where it is sent, as an absolute address: http or https, of
+	// visible ASCII. It is shown as it is, since the application may tell apart
+	// what escaping would not.
+	Action string
+	// Sent is when it was sent the first time, Until when it will be gone, in the
+	// location in which they are to be read.
+	Sent, Until time.Time
+}
+
 // Assistance answers the commonest questions and says whom to call.
 type Assistance struct {
 	Digits Digits
@@ -180,6 +194,7 @@ func (p Portal) view() view {
 
 func (Logout) view() view     { return view{name: "logout"} }
 func (LoggedOut) view() view  { return view{name: "loggedOut"} }
+func (Kept) view() view       { return view{name: "kept"} }
 func (Assistance) view() view { return view{name: "assistance"} }
 
 func (p Problem) view() view {

@@ -9,6 +9,7 @@ const (
 	PathNextCode    = "/.sesame/next-code"
 	PathLogout      = "/.sesame/logout"
 	PathAssistance  = "/.sesame/assistance"
+	PathKept        = "/.sesame/kept"
 )
 
 // The names of the forms' fields.

@@ -31,6 +31,11 @@ const (
 	// ProblemUntold: what is known of the person cannot be written in a way that
 	// this application would read.
 	ProblemUntold
+	// ProblemUnkept: the session had ended before what was sent came, and it
+	// cannot be kept: it is too large, or there is no room.
+	ProblemUnkept
+	// ProblemFormGone: the form that was to be sent again is kept no more.
+	ProblemFormGone
 )
 
 // kindFacts is what a kind is apart from its texts.
@@ -38,20 +43,23 @@ type kindFacts struct {
 	name   string
 	action string // key of the button's text
 	path   string // where it leads, unless the Problem says
+	newTab bool   // there, since this tab's history leads back to a filled form
 }
 
 var kinds = [...]kindFacts{
-	ProblemForbidden:        {"forbidden", "problem.portal", PathPortal},
-	ProblemNetwork:          {"network", "problem.portal", PathPortal},
-	ProblemNotFound:         {"notFound", "problem.portal", PathPortal},
-	ProblemMethodNotAllowed: {"methodNotAllowed", "problem.portal", PathPortal},
-	ProblemTooLarge:         {"tooLarge", "problem.portal", PathPortal},
-	ProblemExpired:          {"expired", "problem.again", PathLogin},
-	ProblemUnavailable:      {"unavailable", "problem.retry", PathLogin},
-	ProblemCrossSite:        {"crossSite", "problem.again", PathLogin},
-	ProblemBadRequest:       {"badRequest", "problem.portal", PathPortal},
-	ProblemCookiesNeeded:    {"cookiesNeeded", "problem.again", PathLogin},
-	ProblemUntold:           {"untold", "problem.portal", PathPortal},
+	ProblemForbidden:        {"forbidden", "problem.portal", PathPortal, false},
+	ProblemNetwork:          {"network", "problem.portal", PathPortal, false},
+	ProblemNotFound:         {"notFound", "problem.portal", PathPortal, false},
+	ProblemMethodNotAllowed: {"methodNotAllowed", "problem.portal", PathPortal, false},
+	ProblemTooLarge:         {"tooLarge", "problem.portal", PathPortal, false},
+	ProblemExpired:          {"expired", "problem.again", PathLogin, false},
+	ProblemUnavailable:      {"unavailable", "problem.retry", PathLogin, false},
+	ProblemCrossSite:        {"crossSite", "problem.again", PathLogin, false},
+	ProblemBadRequest:       {"badRequest", "problem.portal", PathPortal, false},
+	ProblemCookiesNeeded:    {"cookiesNeeded", "problem.again", PathLogin, false},
+	ProblemUntold:           {"untold", "problem.portal", PathPortal, false},
+	ProblemUnkept:           {"unkept", "problem.unkept.login", PathLogin, true},
+	ProblemFormGone:         {"formGone", "problem.portal", PathPortal, false},
 }
 
 // Kinds lists every kind of problem.
@@ -81,6 +89,7 @@ type problemBox struct {
 	Whom    bool // say whom to ask
 	Action  string
 	Href    string // of the action
+	NewTab  bool   // the action opens one, as its text says
 }
 
 func (s *screen) problem(p Problem) *problemBox {
@@ -95,6 +104,7 @@ func (s *screen) problem(p Problem) *problemBox {
 		Whom:    p.Kind == ProblemForbidden || p.Kind == ProblemUntold,
 		Action:  s.say(facts.action),
 		Href:    s.Portal(facts.path),
+		NewTab:  facts.newTab,
 	}
 	if s.texts.has(key + ".more") {
 		box.Text = append(box.Text, s.say(key+".more"))

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -42,6 +43,9 @@ func (r *Renderer) screen(f Frame, p Page) (*screen, error) {
 	}
 	if problem, ok := p.(Problem); ok && !problem.Kind.valid() {
 		return nil, fmt.Errorf("render a problem: there is no kind %d", problem.Kind)
+	}
+	if kept, ok := p.(Kept); ok && !isAddress(kept.Action) {
+		return nil, errors.New("render a kept form: it has no address to go to")
 	}
 	v := p.view()
 	if !v.notice.valid() {

@@ -102,7 +102,12 @@ func TestRenderRefusesWhatIsNoPage(t *testing.T) {
 		"unknown kind":         {page: ui.Problem{Kind: 200}},
 		"unknown notice":       {page: ui.Login{Notice: 200}},
 		"unknown language":     {frame: ui.Frame{Lang: 7}, page: ui.Logout{}},
-		"kind just too large":  {page: ui.Problem{Kind: ui.ProblemUntold + 1}},
+		"kind just too large":  {page: ui.Problem{Kind: ui.ProblemFormGone + 1}},
+		"kept, nowhere to go":  {page: ui.Kept{}},
+		"kept, a script":       {page: ui.Kept{Action: "javascript:alert(1)"}},
+		"kept, no scheme":      {page: ui.Kept{Action: "//evil.example/"}},
+		"kept, a space":        {page: ui.Kept{Action: "https://a.example/ b"}},
+		"kept, a line break":   {page: ui.Kept{Action: "https://a.example/\nb"}},
 		"notice just too much": {page: ui.Login{Notice: ui.NoticeActivationWrong + 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

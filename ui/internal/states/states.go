@@ -39,6 +39,8 @@ var (
 		{Name: "Gestion des élèves", Description: "Inscriptions, affectations et dossiers, de la sixième à la terminale, pour tout l’établissement.", URL: "https://eleves.example.org/"},
 	}
 
+	kept = ui.Kept{Application: "Carnet de notes", Action: "https://notes.example.org/classe/6B?eleve=12&champ={a}|'b'&.sesame=again", Sent: until.Add(-10 * time.Minute), Until: until}
+
 	contact = ui.Contact{
 		Name: "Assistance informatique du rectorat", Phone: "02 40 00 00 00",
 		Email: "assistance@example.org", Hours: "du lundi au vendredi, de 8 h à 18 h",
@@ -89,6 +91,7 @@ func All() []State {
 		{"login-freshCode", Plain, ui.Login{Identifier: "cmartin", Application: "Carnet de notes", Notice: ui.NoticeFreshCode}},
 		{"login-loggedOut", Plain, ui.Login{Notice: ui.NoticeLoggedOut}},
 		{"login-challengeExpired", Refused, ui.Login{Identifier: "cmartin", Notice: ui.NoticeChallengeExpired}},
+		{"login-formKept", Plain, ui.Login{Application: "Carnet de notes", Notice: ui.NoticeFormKept}},
 		{"login-slowed", slowed, ui.Login{Identifier: "cmartin", Notice: ui.NoticeSlowed}},
 		{"login-reference-alone", Refused, ui.Login{}},
 
@@ -113,6 +116,8 @@ func All() []State {
 		{"portal-empty-contact", Full(SignedIn()), ui.Portal{}},
 
 		{"logout", SignedIn(), ui.Logout{}},
+		{"kept", SignedIn(), kept},
+		{"kept-full", Full(SignedIn()), kept},
 		{"loggedOut", stating(ui.ConformityNone), ui.LoggedOut{}},
 		{"assistance", stating(ui.ConformityFull), ui.Assistance{}},
 		{"assistance-contact", Full(SignedIn()), ui.Assistance{}},
