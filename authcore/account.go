@@ -36,6 +36,11 @@ type Account struct {
 	// Attributes are what French education says of the person to applications; see
 	// package fredu.
 	Attributes fredu.Set
+	// Passkeys are those that were added, the oldest first; at most MaxPasskeys.
+	Passkeys []Passkey
+	// Handle is what authenticators know the person by: drawn with the first passkey,
+	// and saying nothing (WebAuthn §14.6.1). Empty before.
+	Handle []byte
 }
 
 // Closed reports whether an account lets nobody in now: it is disabled, or its

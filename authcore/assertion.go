@@ -28,7 +28,8 @@ const (
 //
 //	iss, aud, sub, iat, exp, jti      RFC 7519, section 4.1; sub is the identifier
 //	auth_time                         when the code was typed (OpenID Connect Core, section 2)
-//	amr                               otp and pin, or pin alone with an emergency code (RFC 8176)
+//	amr                               otp and pin, or pin alone with an emergency code; swk or
+//	                                  hwk with user and mfa by a passkey (RFC 8176)
 //	name, given_name, family_name, email    OpenID Connect Core, section 5.1
 //	groups, functions                 arrays
 //	establishment                     the UAI
@@ -41,7 +42,7 @@ func (g *Gate) Assert(s Session, a Account, issuer, audience string) (string, er
 	n, now := g.secrets().assertions, g.now()
 	claims := personClaims(a)
 	claims["auth_time"] = s.Began.Unix()
-	if methods := amr(s.Method); methods != nil {
+	if methods := amr(s, a); methods != nil {
 		claims["amr"] = methods
 	}
 	digest, err := json.Marshal([]any{s.ID, a.Identifier, issuer, audience, claims})
@@ -74,14 +75,22 @@ func (g *Gate) Assert(s Session, a Account, issuer, audience string) (string, er
 func (g *Gate) AssertionKeys() []byte { return g.secrets().assertions.public }
 
 // amr says how somebody logged in, in the words of RFC 8176. Codes that stand in
-// for a key prove that the PIN is known, and nothing about a key; of a way that has
-// no words here nothing is said.
-func amr(method string) []any {
-	switch method {
-	case "otp":
+// for a key prove that the PIN is known, and nothing about a key. A passkey proves
+// that its private key is there, that somebody touched it, and that it verified
+// them; hwk, that the private key cannot leave its hardware, is said only of one
+// that was attested and is not copied between devices. Of a way that has no words
+// here nothing is said.
+func amr(s Session, a Account) []any {
+	switch s.Method {
+	case MethodOTP:
 		return []any{"otp", "pin"}
-	case "emergency":
+	case MethodEmergency:
 		return []any{"pin"}
+	case MethodPasskey:
+		if p := a.passkey(s.Passkey); p != nil && p.Attested && !p.Synced {
+			return []any{"hwk", "user", "mfa"}
+		}
+		return []any{"swk", "user", "mfa"}
 	}
 	return nil
 }

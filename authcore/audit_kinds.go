@@ -52,6 +52,12 @@ const (
 	FormKept                               // "form-kept": it came behind the end of its session
 	FormSentAgain                          // "form-sent-again": as its holder wished
 	FormDropped                            // "form-dropped": unsent
+	PasskeyAdded                           // "passkey-added"
+	PasskeyRenamed                         // "passkey-renamed"
+	PasskeyRemoved                         // "passkey-removed": by its owner or an administrator
+	PasskeyUsed                            // "passkey-used": a login with one
+	PasskeyRefused                         // "passkey-refused": a response that is not accepted; the detail says why
+	PasskeyCloned                          // "passkey-cloned": its counter went back; it opens nothing any more
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -61,7 +67,8 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"account-added", "account-changed", "key-imported", "key-assigned", "key-unlocked", "pin-cleared",
 	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised", "emergency-given", "emergency-used", "key-returned", "account-removed", "login-slowed",
 	"pin-change-required", "pin-change-asked", "activation-given", "activation-wrong", "key-replaced", "delegation-given", "delegation-ended",
-	"audit-purged", "data-erased", "form-kept", "form-sent-again", "form-dropped"}}
+	"audit-purged", "data-erased", "form-kept", "form-sent-again", "form-dropped",
+	"passkey-added", "passkey-renamed", "passkey-removed", "passkey-used", "passkey-refused", "passkey-cloned"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }
@@ -75,10 +82,13 @@ func (k *EventKind) UnmarshalText(b []byte) error { return eventNames.unmarshal(
 // alarming reports what somebody should look at whenever it happens: that it takes
 // the key in hand, and its holder knows the PIN, or was given the activation
 // code. RSA tells operators to watch for "bad PIN, good tokencode".
-func (k EventKind) alarming() bool { return k == PINWrong || k == KeyLocked || k == ActivationWrong }
+// So does WebAuthn §6.1.1 with a counter that goes back.
+func (k EventKind) alarming() bool {
+	return k == PINWrong || k == KeyLocked || k == ActivationWrong || k == PasskeyCloned
+}
 
 // passing reports what a login's answer may end in without anything of the person
 // having changed: those that can be sent a thousand times at once.
 func (k EventKind) passing() bool {
-	return k == CodeReused || k == KeyUnusable || k == PersonDisabled || k == LoginSlowed
+	return k == CodeReused || k == KeyUnusable || k == PersonDisabled || k == LoginSlowed || k == PasskeyRefused
 }

@@ -37,6 +37,8 @@ type bench struct {
 
 var by = Actor{Name: "test"}
 
+const portalOrigin = "https://portail.test"
+
 // benchStart is 20 seconds into a minute, so that a test may move some seconds
 // without a new code.
 var benchStart = time.Date(2026, 9, 1, 7, 58, 20, 0, time.UTC)
@@ -65,6 +67,9 @@ func newBenchOn(t tb, wrap func(store.Store) store.Store) *bench {
 		t.Fatal(err)
 	}
 	b.shared.pins.cost = cheapPIN
+	passkeys, err := NewPasskeys(PasskeyConfig{Origin: portalOrigin, Name: "Sésame"})
+	mustBeNil(t, err)
+	b.Gate = b.WithPasskeys(passkeys)
 	b.key = b.addKey("0123456789")
 	b.addPerson("jdupont", "0123456789")
 	return b

@@ -117,7 +117,16 @@ type NewPasscodeAnswer struct{ Passcode Passcode }
 // NextCodeAnswer answers AskNextCode: the code alone.
 type NextCodeAnswer struct{ Code Passcode }
 
+// PasskeyAnswer answers AskPasscode as well: what the authenticator responded to
+// the options of BeginPasskeyLogin, in JSON, with the ceremony that came with them.
+// Each ceremony is answered once; the same answer sent again is refused.
+type PasskeyAnswer struct {
+	Ceremony string
+	Response []byte
+}
+
 func (PasscodeAnswer) answers() Question    { return AskPasscode }
 func (NewPINAnswer) answers() Question      { return AskNewPIN }
 func (NewPasscodeAnswer) answers() Question { return AskNewPasscode }
 func (NextCodeAnswer) answers() Question    { return AskNextCode }
+func (PasskeyAnswer) answers() Question     { return AskPasscode }

@@ -5,7 +5,9 @@
 // A [Gate] is made once over a store and its [Secrets], and is used by many
 // goroutines. Three groups of methods stand on it:
 //
-//   - the holder's: [Gate.Begin], [Gate.Challenge], [Gate.Answer], [Gate.Display];
+//   - the holder's: [Gate.Begin], [Gate.Challenge], [Gate.Answer], [Gate.Display], and
+//     for their own passkeys [Gate.BeginPasskey], [Gate.AddPasskey],
+//     [Gate.RenamePasskey], [Gate.RemovePasskey];
 //   - the browser's: [Gate.Session], [Gate.Ticket], [Gate.Redeem], [Gate.End],
 //     [Requirement.Decide] for what a session may open, and [Gate.Assert] for
 //     what an application can verify of it;
@@ -36,6 +38,7 @@
 //	réinitialiser le code PIN        Gate.ClearPIN
 //	code de secours                  Gate.GiveEmergency
 //	code d'activation                Gate.GiveActivation
+//	clé d'accès                      Passkey
 //	remplacer                        Gate.ReplaceKey
 //	N° d'incident                    Reference
 //	établissement (UAI)              Account.Establishment
@@ -103,6 +106,19 @@
 // In between, the whole login is a pure function of what was read: it knows no
 // clock, no store and no randomness. The [Reply] says which [Question] comes
 // next, which is the page to show.
+//
+// # Passkeys
+//
+// Who has logged in with a PASSCODE of their key in the last five minutes may add a
+// passkey or a security key, ten at most, and log in with that instead
+// ([Gate.BeginPasskeyLogin], [PasskeyAnswer]): it signs for the portal's origin alone,
+// so that no other page can pass it on. A ceremony opens once, in the login or session
+// that it was begun in, for five minutes, and is used up by a refusal as well; until
+// its end it is sealed in the browser's hands, and the store learns only that it was
+// used. Slowed guesses and what becomes of the key are nothing to a passkey; a closed
+// account shuts it out. What it opened ends with it. One whose counter goes back may
+// have been copied: it opens nothing any more, and somebody is alerted. Nobody takes
+// the last means to log in from themselves; an administrator may.
 //
 // # What is promised
 //

@@ -89,6 +89,26 @@ var (
 	// ErrNoPIN: no PIN is defined that could be replaced or moved.
 	ErrNoPIN = errors.New("the key has no PIN")
 
+	// ErrNoPasskeys: this portal has none, because of its address.
+	ErrNoPasskeys = errors.New("there are no passkeys here: they belong to a portal with a host name, on https")
+	// ErrNotFresh: what is asked for takes a login of just now: a PASSCODE, or for
+	// less a passkey.
+	ErrNotFresh = errors.New("this takes a login of the last five minutes")
+	// ErrCeremony: a ceremony is over, was used, or is another browser's. Begin again.
+	ErrCeremony = errors.New("this passkey ceremony is over: begin again")
+	// ErrPasskeyRefused: the authenticator's response is not accepted.
+	ErrPasskeyRefused = errors.New("the passkey is refused")
+	// ErrPasskeyExists: somebody, perhaps they themselves, has this very passkey.
+	ErrPasskeyExists = errors.New("this passkey was added before")
+	// ErrTooManyPasskeys: the person has as many as one may have.
+	ErrTooManyPasskeys = errors.New("this person has ten passkeys already: remove one first")
+	// ErrPasskeyName: not a name for a passkey.
+	ErrPasskeyName = errors.New("the name of a passkey has 1 to 60 characters, none of them a control character")
+	// ErrPasskeyNameTaken: another passkey of the person has that name.
+	ErrPasskeyNameTaken = errors.New("another passkey has this name")
+	// ErrLastMeans: what is to be removed is all that the person can log in with.
+	ErrLastMeans = errors.New("this is the last means to log in: no other passkey and no key is in service, so nothing would be left")
+
 	// ErrWrongSecret: the store was sealed under other secrets.
 	ErrWrongSecret = errors.New("the store was sealed under another secret file: nothing in it can be read with this one")
 )

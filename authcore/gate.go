@@ -29,9 +29,10 @@ type Config struct {
 // Gate is the whole domain over one store: logins, sessions, administration. It
 // is safe for use by several goroutines.
 type Gate struct {
-	shared *shared
-	policy Policy
-	log    *slog.Logger
+	shared   *shared
+	policy   Policy
+	log      *slog.Logger
+	passkeys *Passkeys // nil where there are none
 }
 
 // shared is what the gates of one store have in common, over all their
@@ -86,7 +87,15 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 // With returns a gate over the same store, secrets and queue of PINs, under
 // another policy and log: one for each configuration. The policy must be valid.
 func (g *Gate) With(p Policy, log *slog.Logger) *Gate {
-	return &Gate{shared: g.shared, policy: p, log: log}
+	return &Gate{shared: g.shared, policy: p, log: log, passkeys: g.passkeys}
+}
+
+// WithPasskeys returns the same gate with passkeys, or without for nil, as New
+// makes it.
+func (g *Gate) WithPasskeys(p *Passkeys) *Gate {
+	with := *g
+	with.passkeys = p
+	return &with
 }
 
 // Policy returns the gate's policy.

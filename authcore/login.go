@@ -41,6 +41,8 @@ func (s *Secrets) digest(c Challenge, a Answer) []byte {
 		text += "\x00" + a.Passcode.digits
 	case NextCodeAnswer:
 		text += "\x00" + a.Code.digits
+	case PasskeyAnswer:
+		return nil // its ceremony is answered once, and nobody sends it twice by a click
 	}
 	return s.derive("answer", text)
 }
@@ -177,11 +179,14 @@ func (t *turn) read(w store.Writer) (scene, Challenge, error) {
 	if c.Salt == "" {
 		c.Salt, c.Expires = t.salt, now.Add(t.gate.policy.Challenge)
 	}
+	s := scene{now: now, policy: t.gate.policy, session: t.secrets.token(c).id()}
+	if a, ok := t.answer.(PasskeyAnswer); ok {
+		return s, c, t.readPasskey(w, a, c, &s)
+	}
 	who := c.Holder
 	if a, ok := t.answer.(PasscodeAnswer); ok {
 		who = a.Identifier
 	}
-	s := scene{now: now, policy: t.gate.policy, session: t.secrets.token(c).id()}
 	if a, ok := t.answer.(NewPINAnswer); ok {
 		s.activation = a.Activation.marks(t.newest, c.Trial.Serial)
 	}
@@ -288,6 +293,7 @@ func (t *turn) save(w store.Writer, before scene, m *move) error {
 	} else if after.slow != before.slow {
 		put(name, after.slow, after.slow.Last.Add(slowMemory))
 	}
+	t.savePasskey(after, before.account, put)
 	if s := after.granted; s != nil {
 		s.Address, s.Agent = t.from.text()
 		put(sessionName(s.ID), sessionRecord(*s), s.End.Add(day))
@@ -304,7 +310,7 @@ func (t *turn) sign(m *move) {
 		e.Time, e.Reference, e.Address, e.Agent = m.scene.now, m.challenge.Last.Reference, address, agent
 		if m.scene.known {
 			e.Holder = m.challenge.Holder
-		} else {
+		} else if m.challenge.Holder != "" {
 			e.Unknown = t.newest.mark(m.challenge.Holder)
 		}
 		if e.Kind.passing() || !m.scene.known {

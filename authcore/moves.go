@@ -19,7 +19,8 @@ type move struct {
 //	     ├──PASSCODE──► Done             └─no PIN yet─┐          back to AskPasscode when the key is
 //	     └──drifted, or after failures──► AskNextCode ┴► Done    no longer what it was)
 //
-// Where another PIN is required, what would lead to Done leads to AskNewPIN.
+// Where another PIN is required, what would lead to Done leads to AskNewPIN. A
+// passkey leads from AskPasscode to Done.
 func (c Challenge) next(s scene, a Answer, h *hashed) move {
 	s.keys = slices.Clone(s.keys)
 	m := move{challenge: c, scene: s}
@@ -41,6 +42,8 @@ func (c Challenge) next(s scene, a Answer, h *hashed) move {
 		return m.newPasscodeJudged(*h)
 	case NextCodeAnswer:
 		return m.nextCode(a)
+	case PasskeyAnswer:
+		return m.passkey()
 	}
 	panic("authcore: an answer outside the closed set")
 }
@@ -373,24 +376,6 @@ func (m move) ask(q Question, kind EventKind) move {
 	m.event(kind, m.challenge.Trial.Serial)
 	m.challenge.Question = q
 	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Asked
-	return m
-}
-
-// grant opens the session: the only place that does.
-func (m move) grant(kind EventKind) move {
-	s := &m.scene
-	m.event(kind, m.challenge.Trial.Serial)
-	m.challenge.Question = Done
-	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Granted
-	s.attempts.Blind, s.slow = 0, slow{}
-	method := "otp"
-	if m.challenge.Trial.Emergency {
-		method = "emergency"
-	}
-	s.granted = &Session{
-		ID: s.session, Holder: s.account.Identifier, Serial: m.challenge.Trial.Serial, Method: method, Epoch: s.account.Epoch,
-		Began: s.now, Seen: s.now, Idle: s.now.Add(s.policy.Idle), End: s.now.Add(s.policy.Absolute),
-	}
 	return m
 }
 

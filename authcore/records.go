@@ -11,6 +11,7 @@ import (
 
 	"github.com/sesame-gateway/sesame/authcore/fredu"
 	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/passkey"
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
@@ -20,6 +21,7 @@ import (
 //	challenge/HASH   session/HASH   ticket/HASH   meta/store   meta/newest
 //	audit/TIME-REFERENCE-N   chain/IDENTIFIER|~WORD   index/user|key|reference/VALUE/TIME-REFERENCE-N
 //	import/current   staged/ID-NUMBER   kept/HASH   part/HASH-NUMBER   slots/kept
+//	passkey/MARK   ceremony/HASH
 //
 // A record is one version byte and an AEAD ciphertext whose associated data are
 // version and name: a record copied under another name does not open. What is
@@ -38,6 +40,7 @@ const (
 	newestName    = "meta/newest"
 	importName    = "import/current"
 	slotsName     = "slots/kept"
+	passkeyPrefix = "passkey/"
 
 	recordVersion = 1
 )
@@ -55,6 +58,10 @@ func keyName(s Serial) string          { return keyPrefix + string(s) }
 func sessionName(id SessionID) string  { return sessionPrefix + string(id) }
 func challengeName(id string) string   { return "challenge/" + hashName(id) }
 func ticketName(t string) string       { return "ticket/" + hashName(t) }
+func passkeyName(mark string) string   { return passkeyPrefix + mark }
+
+// ceremonyName is what is left of a ceremony that has been used.
+func ceremonyName(challenge string) string { return "ceremony/" + hashName(challenge) }
 
 func seedName(mark []byte) string {
 	return "seed/" + base64.RawURLEncoding.EncodeToString(mark)
@@ -144,6 +151,16 @@ type (
 		Added         time.Time    `json:"added,omitzero"`
 		End           time.Time    `json:"end,omitzero"`
 		Attributes    fredu.Set    `json:"attributes,omitzero"`
+		Passkeys      []Passkey    `json:"passkeys,omitempty"`
+		Handle        []byte       `json:"handle,omitempty"`
+	}
+	passkeyRecord struct {
+		Holder     Identifier         `json:"holder"`
+		Credential passkey.Credential `json:"credential"`
+	}
+	// ceremonyRecord says that a ceremony was used, whatever came of it.
+	ceremonyRecord struct {
+		Used time.Time `json:"used"`
 	}
 	sessionRecord struct {
 		ID      SessionID  `json:"id"`
@@ -160,6 +177,7 @@ type (
 		Ended   time.Time  `json:"ended,omitzero"`
 		Address string     `json:"address,omitempty"`
 		Agent   string     `json:"agent,omitempty"`
+		Passkey string     `json:"passkey,omitempty"`
 	}
 	challengeRecord struct {
 		ID         string         `json:"-"` // the browser keeps it, the record's name is its hash

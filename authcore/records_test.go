@@ -16,6 +16,7 @@ import (
 
 	"github.com/sesame-gateway/sesame/authcore/fredu"
 	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/passkey"
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
@@ -26,6 +27,8 @@ var goldenRecords = map[string]any{
 	"account": accountRecord{
 		Identifier: "jdupont", GivenName: "Jeanne", Surname: "Dupont", Email: "jeanne.dupont@ac-example.fr", Groups: []string{"enseignants", "siecle"},
 		Functions: []string{"DIR"}, Establishment: "0441550W", Delegations: []Delegation{{Application: "notes", Until: recordTime, Reason: "holidays", By: "RC", Given: recordTime}}, Disabled: true, Keys: []Serial{"0123456789", "SECOND-1"}, Epoch: 3, Added: recordTime, End: recordTime.AddDate(1, 0, 0),
+		Passkeys:   []Passkey{{Mark: "00112233445566778899aabbccddeeff", Name: "Security key", Added: recordTime, LastUsed: recordTime, Synced: true, Attested: true, Cloned: true}},
+		Handle:     []byte("a handle"),
 		Attributes: attributesOf(fredu.Change{fredu.Rne: {"0693045K$UAJ$PU$ADM$0693045K$T3$LP$320"}, fredu.RneResp: {"X"}, fredu.Title: {"Proviseure"}}),
 	},
 	"key": keyRecord{
@@ -38,7 +41,12 @@ var goldenRecords = map[string]any{
 	"session": sessionRecord{
 		ID: "name-of-the-session", Parent: "name-of-the-portals", Host: "app.test", Holder: "jdupont", Serial: "0123456789", Method: "otp", Epoch: 3,
 		Began: recordTime, Seen: recordTime, Idle: recordTime, End: recordTime, Ended: recordTime, Address: "192.0.2.7", Agent: "Firefox",
+		Passkey: "00112233445566778899aabbccddeeff",
 	},
+	"passkey": passkeyRecord{Holder: "jdupont", Credential: passkey.Credential{
+		ID: []byte("an ID"), PublicKey: []byte("a public key"), Model: passkey.Model{1, 2, 3}, Count: 7, Synced: true, BackedUp: true, Attestation: "packed", Attested: true, Transports: []string{"usb"},
+	}},
+	"ceremony": ceremonyRecord{Used: recordTime},
 	"challenge": challengeRecord{
 		Question: AskNewPasscode, Target: "/siecle", Expires: recordTime, Salt: "salt", Holder: "jdupont", NewPIN: "$argon2id$…", Activation: "mark of a code",
 		Judged: "$argon2id$…", Pair: true, PINWrong: true,
@@ -136,6 +144,7 @@ func TestEveryRecordHasItsForm(t *testing.T) {
 func livedIn(t tb) *handover {
 	h := newHandover(t)
 	h.redeem()
+	h.addsPasskey(h.token, newAuthenticator(), "Security key")
 	h.denied(h.login("jdupont", pin+h.shows(500)))
 	h.denied(h.login("nobody.here", pin+h.shows(0)))
 	i, err := h.BeginImport(t.Context(), by, false)

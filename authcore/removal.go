@@ -46,14 +46,15 @@ func (g *Gate) RemoveAccount(ctx context.Context, by Actor, id Identifier, keys 
 	})
 }
 
-// remove deletes an account and what counts the failures under its name.
+// remove deletes an account, its passkeys, and what counts the failures under its
+// name.
 func (g *Gate) remove(w store.Writer, by Actor, a Account, keys KeyFate) ([]Event, error) {
 	events, err := g.takeKeys(w, by, a, keys)
 	if err != nil {
 		return nil, err
 	}
 	return append(events, Event{Kind: AccountRemoved, Holder: a.Identifier, Actor: by.Name}),
-		errors.Join(w.Delete(accountName(a.Identifier)), w.Delete(attemptsName(g.secrets(), a.Identifier, true)))
+		errors.Join(w.Delete(accountName(a.Identifier)), w.Delete(attemptsName(g.secrets(), a.Identifier, true)), deletePasskeys(w, a))
 }
 
 // takeKeys takes every key from somebody, or refuses to.

@@ -61,8 +61,10 @@ type Terms struct {
 	Allow []Rule `json:"allow,omitempty"`
 	// Networks: the request must come from one of them; none is from anywhere.
 	Networks []netip.Prefix `json:"networks,omitempty"`
-	// MaxAge: the last code must not be older; 0 is any code of the session.
+	// MaxAge: the last code, or passkey, must not be older; 0 is any of the session.
 	MaxAge time.Duration `json:"maxAge,omitempty"`
+	// Passkey: the session must have been opened with one.
+	Passkey bool `json:"passkey,omitempty"`
 }
 
 // Part is a part of an application with terms of its own. What its terms leave
@@ -101,7 +103,7 @@ type Decision uint8
 // The decisions, from the worst to the best.
 const (
 	Deny   Decision = iota
-	StepUp          // a fresh code would open it
+	StepUp          // a fresh code, or a passkey, would open it: Why says which
 	Allow
 )
 
@@ -110,15 +112,16 @@ type Why uint8
 
 // The reasons, and their words in the API.
 const (
-	ByRule       Why = iota + 1 // "rule": one fits
-	ByDelegation                // "delegation": none fits, but a delegation is running
-	NoRule                      // "no-rule": none fits
-	WrongNetwork                // "network": the request comes from elsewhere
-	CodeTooOld                  // "code-too-old": MaxAge
-	ShutOut                     // "shut-out": the account is closed or the session over
+	ByRule        Why = iota + 1 // "rule": one fits
+	ByDelegation                 // "delegation": none fits, but a delegation is running
+	NoRule                       // "no-rule": none fits
+	WrongNetwork                 // "network": the request comes from elsewhere
+	CodeTooOld                   // "code-too-old": MaxAge
+	ShutOut                      // "shut-out": the account is closed or the session over
+	PasskeyWanted                // "passkey": the session was opened by other means
 )
 
-var whyNames = words[Why]{what: "reason", names: []string{"", "rule", "delegation", "no-rule", "network", "code-too-old", "shut-out"}}
+var whyNames = words[Why]{what: "reason", names: []string{"", "rule", "delegation", "no-rule", "network", "code-too-old", "shut-out", "passkey"}}
 
 // String gives the reason's word.
 func (w Why) String() string { return whyNames.name(w) }
@@ -133,7 +136,7 @@ func (w *Why) UnmarshalText(b []byte) error { return whyNames.unmarshal(w, b) }
 type Ruling struct {
 	Decision Decision
 	Why      Why
-	Rule     Rule   // the one that fits, with ByRule and CodeTooOld
+	Rule     Rule   // the one that fits, with ByRule, CodeTooOld and PasskeyWanted
 	Part     string // the path of the part that decided, or "" for the application as a whole
 }
 
@@ -149,7 +152,7 @@ func (r Requirement) Decide(s Session, a Account, what Access, now time.Time) Ru
 	worst := Ruling{Decision: Allow + 1}
 	for _, path := range what.Paths {
 		for _, method := range what.Methods {
-			if ruling := r.judge(r.at(path, method), s, a, what.Address, now); ruling.Decision < worst.Decision {
+			if ruling := r.judge(r.at(path, method), s, a, what.Address, now); ruling.worse(worst) {
 				worst = ruling
 			}
 		}
@@ -158,6 +161,12 @@ func (r Requirement) Decide(s Session, a Account, what Access, now time.Time) Ru
 		return Ruling{Why: NoRule} // no method at all
 	}
 	return worst
+}
+
+// worse reports whether a ruling counts more than another: of two that would be
+// opened, the one that takes a passkey, which is a fresh login as well.
+func (r Ruling) worse(than Ruling) bool {
+	return r.Decision < than.Decision || r.Decision == than.Decision && r.Why == PasskeyWanted && than.Why != PasskeyWanted
 }
 
 // section is the terms that decide over one reading of a request.
@@ -214,6 +223,7 @@ func (t Terms) over(whole Terms) Terms {
 	if t.MaxAge == 0 {
 		t.MaxAge = whole.MaxAge
 	}
+	t.Passkey = t.Passkey || whole.Passkey
 	return t
 }
 
@@ -230,6 +240,8 @@ func (r Requirement) judge(t section, s Session, a Account, from netip.Addr, now
 	case ruling.Why == NoRule:
 	case len(t.Networks) > 0 && !contains(t.Networks, from):
 		ruling.Why = WrongNetwork
+	case t.Passkey && s.Method != MethodPasskey:
+		ruling.Decision, ruling.Why = StepUp, PasskeyWanted
 	case t.MaxAge > 0 && now.Sub(s.Began) >= t.MaxAge:
 		ruling.Decision, ruling.Why = StepUp, CodeTooOld
 	default:

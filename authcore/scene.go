@@ -34,6 +34,7 @@ type scene struct {
 	granted  *Session
 
 	activation []activationMark // what the activation code typed may be kept as
+	passkey    shown            // what the passkey that answered came to
 }
 
 // attempts counts, for an identifier, the answers in a row in which no code of

@@ -61,6 +61,7 @@ var exported = map[string]any{
 	"Activation": Activation{}, "Account": Account{}, "Actor": Actor{}, "AuditQuery": AuditQuery{}, "Challenge": Challenge{}, "Access": Access{}, "Config": Config{}, "Delegation": Delegation{}, "Difference": Difference{}, "Display": Display{}, "EmergencyOrder": EmergencyOrder{}, "Event": Event{}, "Follower": Follower{}, "Form": Form{}, "Gate": Gate{}, "Import": Import{},
 	"Kept": Kept{}, "Key": Key{}, "KeyInfo": KeyInfo{}, "NewKey": NewKey{}, "NewPINAnswer": NewPINAnswer{}, "NewPasscodeAnswer": NewPasscodeAnswer{},
 	"NextCodeAnswer": NextCodeAnswer{}, "PIN": PIN{}, "PINHash": PINHash(""), "Passcode": Passcode{}, "PasscodeAnswer": PasscodeAnswer{}, "PersonData": PersonData{}, "Policy": Policy{},
+	"Ceremony": Ceremony{}, "Passkey": Passkey{}, "PasskeyAnswer": PasskeyAnswer{}, "PasskeyConfig": PasskeyConfig{}, "Passkeys": Passkeys{},
 	"Part": Part{}, "ReplaceOrder": ReplaceOrder{}, "Reply": Reply{}, "Requirement": Requirement{}, "Roster": Roster{}, "RosterPlan": RosterPlan{}, "Rule": Rule{}, "Ruling": Ruling{}, "Secrets": Secrets{}, "Session": Session{}, "Source": Source{}, "Step": Step{},
 	"Taken": Taken{}, "Terms": Terms{}, "Token": Token(""), "Trial": Trial{}, "Verification": Verification{},
 }

@@ -42,7 +42,7 @@ type Session struct {
 
 	Holder Identifier
 	Serial Serial
-	Method string // how: "otp", or "emergency" with codes that replace the key's
+	Method string // how: MethodOTP, MethodEmergency or MethodPasskey
 	Epoch  int    // Account.Epoch at the login
 
 	Began time.Time // with the code that opened it
@@ -53,12 +53,22 @@ type Session struct {
 
 	Address string
 	Agent   string
+
+	Passkey string // Passkey.Mark of the one that opened it, or ""
 }
 
+// How somebody logged in.
+const (
+	MethodOTP       = "otp"       // a PASSCODE
+	MethodEmergency = "emergency" // a PASSCODE, of a code that stands in for the key's
+	MethodPasskey   = "passkey"
+)
+
 // alive reports whether the session still opens anything, for the account as it
-// is now.
+// is now: what a passkey opened ends with the passkey.
 func (s Session) alive(a Account, now time.Time) bool {
-	return s.Ended.IsZero() && !a.Closed(now) && s.Epoch == a.Epoch && now.Before(s.Idle) && now.Before(s.End)
+	return s.Ended.IsZero() && !a.Closed(now) && s.Epoch == a.Epoch && now.Before(s.Idle) && now.Before(s.End) &&
+		(s.Passkey == "" || a.opensBy(s.Passkey))
 }
 
 // touch moves the idle end, but not before a twentieth of the idle time is over

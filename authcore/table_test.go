@@ -130,7 +130,20 @@ var entries = []entry{
 	{"PIN + the next code", AskNextCode, func(code func(otp.Step) string) Answer { return NextCodeAnswer{typed(goodPIN + code(0))} }},
 	{"the same code", AskNextCode, func(code func(otp.Step) string) Answer { return NextCodeAnswer{typed(code(-2))} }},
 	{"no code of the key", AskNextCode, func(code func(otp.Step) string) Answer { return NextCodeAnswer{typed(code(500))} }},
+	{"a passkey instead", AskPasscode, func(func(otp.Step) string) Answer { return PasskeyAnswer{} }},
+	{"a passkey that is not theirs", AskPasscode, func(func(otp.Step) string) Answer { return PasskeyAnswer{Ceremony: "refused"} }},
+	{"a passkey whose counter went back", AskPasscode, func(func(otp.Step) string) Answer { return PasskeyAnswer{Ceremony: "cloned"} }},
 }
+
+// tablePasskey is what the response of a passkey came to, for a scene.
+func tablePasskey(a PasskeyAnswer) shown {
+	if a.Ceremony == "refused" {
+		return shown{who: "jdupont", reason: "signature"}
+	}
+	return shown{who: "jdupont", mark: tableMark, cloned: a.Ceremony == "cloned"}
+}
+
+const tableMark = "00112233445566778899aabbccddeeff"
 
 // playEntry runs one entry in one situation through the pure step, both halves.
 func playEntry(sit situation, e entry) (before scene, m move) {
@@ -139,7 +152,7 @@ func playEntry(sit situation, e entry) (before scene, m move) {
 	code := func(n otp.Step) string { return k.Generator.Code(now + n) }
 	k.Used = now - 2
 	s := scene{now: tableNow, policy: DefaultPolicy(), session: "session", known: true, keys: []Key{k},
-		account: Account{Identifier: "jdupont", Keys: []Serial{k.Serial}}}
+		account: Account{Identifier: "jdupont", Keys: []Serial{k.Serial}, Passkeys: []Passkey{{Mark: tableMark, Name: "Phone"}}}}
 	sit.set(&s)
 	c := Challenge{ID: "id", Question: e.asked, Holder: "jdupont", Expires: tableNow.Add(time.Minute), NewPIN: fakeHash(goodPIN),
 		Trial: Trial{Serial: k.Serial, Step: now - 2}}
@@ -153,6 +166,9 @@ func playEntry(sit situation, e entry) (before scene, m move) {
 	a := e.answer(code)
 	if a, ok := a.(NewPINAnswer); ok && a.Activation != (Activation{}) {
 		s.activation = []activationMark{fakeMark("an older secret"), fakeMark(a.Activation.digits)}
+	}
+	if a, ok := a.(PasskeyAnswer); ok {
+		s.passkey = tablePasskey(a)
 	}
 	m = c.next(s, a, nil)
 	if m.work != (work{}) {
@@ -238,7 +254,11 @@ func checkMove(t *testing.T, sit situation, e entry, before scene, m move) {
 	if (m.scene.granted != nil) != (m.challenge.Last.Outcome == Granted) || (m.challenge.Question == Done) != (m.scene.granted != nil) {
 		fail("a session without the outcome, or the reverse")
 	}
-	if m.scene.granted != nil && is.Used == was.Used && len(is.Emergency.Codes) == len(was.Emergency.Codes) {
+	byPasskey := strings.Contains(e.name, "passkey")
+	if byPasskey {
+		checkPasskeyMove(fail, before, m)
+	}
+	if !byPasskey && m.scene.granted != nil && is.Used == was.Used && len(is.Emergency.Codes) == len(was.Emergency.Codes) {
 		fail("a session without a fresh code")
 	}
 	if m.scene.granted == nil && (m.scene.attempts.Blind < before.attempts.Blind || is.WrongPIN < was.WrongPIN) {
@@ -247,7 +267,7 @@ func checkMove(t *testing.T, sit situation, e entry, before scene, m move) {
 	if len(m.events) == 0 {
 		fail("no audit entry")
 	}
-	if !before.opens(was, m.challenge.Trial) && m.challenge.Last.Outcome != Denied {
+	if !byPasskey && !before.opens(was, m.challenge.Trial) && m.challenge.Last.Outcome != Denied {
 		fail("%s, although nothing may open", m.challenge.Last.Outcome)
 	}
 	fresh := strings.Contains(e.name, "code") && !strings.Contains(e.name, "emergency") && !strings.Contains(e.name, "no code") && !strings.Contains(e.name, "last code") && !strings.Contains(e.name, "same code") && !strings.Contains(e.name, "older code")
@@ -257,6 +277,27 @@ func checkMove(t *testing.T, sit situation, e entry, before scene, m move) {
 	}
 	if slowed && !cmp.Equal(was, is, cmp.AllowUnexported(Key{}, emergency{}, Passcode{})) {
 		fail("something was tried before its time")
+	}
+}
+
+// checkPasskeyMove holds for every answer by passkey: it opens for whom the gate
+// knows and lets in, whatever has become of their key, and touches nothing of that.
+func checkPasskeyMove(fail func(string, ...any), before scene, m move) {
+	if before.account.Closed(before.now) || !before.known || before.passkey.reason != "" || before.passkey.cloned {
+		if m.challenge.Last.Outcome != Denied {
+			fail("%s, although nothing may open", m.challenge.Last.Outcome)
+		}
+	} else if s := m.scene.granted; s == nil || s.Method != MethodPasskey || s.Passkey != tableMark || s.Serial != "" {
+		fail("the session is %+v", s)
+	}
+	if !cmp.Equal(before.keys, m.scene.keys, cmp.AllowUnexported(Key{}, emergency{}, Passcode{})) || before.attempts != m.scene.attempts || before.slow != m.scene.slow {
+		fail("something of the key changed")
+	}
+	if before.account.Passkeys[0] != (Passkey{Mark: tableMark, Name: "Phone"}) {
+		fail("what was read was changed in place")
+	}
+	if got := m.scene.account.Passkeys[0]; got.Cloned != (before.passkey.cloned && !before.account.Closed(before.now) && before.known) || got.LastUsed.IsZero() != (m.scene.granted == nil) {
+		fail("the passkey is %+v", got)
 	}
 }
 

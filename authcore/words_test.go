@@ -20,7 +20,8 @@ func TestWords(t *testing.T) {
 		account-added account-changed key-imported key-assigned key-unlocked pin-cleared
 		key-handed-over key-lost key-found key-retired key-resynchronised emergency-given emergency-used key-returned account-removed login-slowed
 		pin-change-required pin-change-asked activation-given activation-wrong key-replaced delegation-given delegation-ended audit-purged data-erased
-		form-kept form-sent-again form-dropped`)
+		form-kept form-sent-again form-dropped
+		passkey-added passkey-renamed passkey-removed passkey-used passkey-refused passkey-cloned`)
 	checkWords[AccountField](t, "given_name surname email groups functions establishment end "+
 		"FrEduRne FrEduRneResp FrEduResDel FrEduGestResp FrEduFonctAdm codaca title grade discipline fonctm typensi employeeNumber datenaissance civilite codecivilite")
 	checkWords[KeyFate](t, "keep retire return")

@@ -38,8 +38,9 @@ type Credential struct {
 	Synced    bool   `json:"synced"`    // it may be copied to other devices (backup eligible)
 	BackedUp  bool   `json:"backedUp"`  // it has been
 	// Attestation is the format of what the authenticator said about itself, "none"
-	// as a rule.
+	// as a rule; Attested: with a certificate.
 	Attestation string `json:"attestation"`
+	Attested    bool   `json:"attested"`
 	// Transports are how browsers may reach it ("usb", "internal"…).
 	Transports []string `json:"transports,omitempty"`
 }

@@ -65,8 +65,8 @@ func (p *RelyingParty) admit(made *webauthn.Credential) (Credential, error) {
 		Synced: made.Flags.BackupEligible, BackedUp: made.Flags.BackupState, Attestation: made.AttestationFormat,
 	}
 	copy(c.Model[:], made.Authenticator.AAGUID)
-	attested := made.AttestationType != string(metadata.None) && made.AttestationType != string(metadata.BasicSurrogate)
-	if !p.allows(c.Model) || len(p.models) > 0 && !attested {
+	c.Attested = made.AttestationType != string(metadata.None) && made.AttestationType != string(metadata.BasicSurrogate)
+	if !p.allows(c.Model) || len(p.models) > 0 && !c.Attested {
 		return Credential{}, refused(WrongModel)
 	}
 	for _, t := range made.Transport {
