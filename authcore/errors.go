@@ -90,7 +90,7 @@ var (
 	ErrNoPIN = errors.New("the key has no PIN")
 
 	// ErrNoPasskeys: this portal has none, because of its address.
-	ErrNoPasskeys = errors.New("there are no passkeys here: they belong to a portal with a host name, on https")
+	ErrNoPasskeys = errors.New("there are no passkeys here: they belong to a portal with a whole host name, on https")
 	// ErrNotFresh: what is asked for takes a login of just now: a PASSCODE, or for
 	// less a passkey.
 	ErrNotFresh = errors.New("this takes a login of the last five minutes")

@@ -33,7 +33,7 @@ func (g *Gate) BeginPasskeyLogin(ctx context.Context, c Challenge, who Identifie
 	if err != nil {
 		return Ceremony{}, err
 	}
-	return g.secrets().sealCeremony(loginCeremonyPurpose+c.ID, options, kept{Kept: made, Holder: who, Expires: g.now().Add(ceremonyLife)})
+	return g.secrets().sealCeremony(loginCeremonyPurpose+c.ID, options, sealedCeremony{Kept: made, Holder: who, Expires: g.now().Add(ceremonyLife)})
 }
 
 // askedFor are the credentials that a login of that person is asked of.
@@ -63,10 +63,10 @@ func (s *Secrets) fakeCredential(who Identifier) []byte {
 
 // shown is what the passkey that answered came to. The zero value is none.
 type shown struct {
-	mark       string     // of the passkey that was used; "" where reason is set
-	reason     string     // why nothing opens
-	who        Identifier // whose it is, or was to be; "" where nobody knows
-	ceremony   *kept      // to be written down as used
+	mark       string          // of the passkey that was used; "" where reason is set
+	reason     string          // why nothing opens
+	who        Identifier      // whose it is, or was to be; "" where nobody knows
+	ceremony   *sealedCeremony // to be written down as used
 	credential passkey.Credential
 	cloned     bool
 }
@@ -109,7 +109,7 @@ func (t *turn) readPasskey(w store.Writer, a PasskeyAnswer, c Challenge, s *scen
 }
 
 // show verifies a response for the account that is to be opened.
-func (p *shown) show(party *passkey.RelyingParty, k kept, claim passkey.Claim, c passkey.Credential, a Account, mark string) {
+func (p *shown) show(party *passkey.RelyingParty, k sealedCeremony, claim passkey.Claim, c passkey.Credential, a Account, mark string) {
 	if a.passkey(mark) == nil {
 		p.reason = passkey.WrongCredential.String()
 		return

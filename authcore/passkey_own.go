@@ -84,7 +84,7 @@ func (g *Gate) BeginPasskey(ctx context.Context, s Session, name string) (Ceremo
 	if err != nil {
 		return Ceremony{}, err
 	}
-	return g.secrets().sealCeremony(addingPurpose+string(s.ID), options, kept{Kept: c, Holder: s.Holder, Name: name, Expires: now.Add(ceremonyLife)})
+	return g.secrets().sealCeremony(addingPurpose+string(s.ID), options, sealedCeremony{Kept: c, Holder: s.Holder, Name: name, Expires: now.Add(ceremonyLife)})
 }
 
 func (g *Gate) mayAdd(from getter, s Session, now time.Time) (Session, Account, error) {
@@ -136,7 +136,7 @@ func (g *Gate) AddPasskey(ctx context.Context, s Session, sealed string, respons
 
 // keep verifies a registration and writes the passkey. What is refused is no error
 // of the transaction, which must write that the ceremony was used.
-func (g *Gate) keep(w store.Writer, a Account, p *Passkey, k kept, response []byte) (refusal, err error) {
+func (g *Gate) keep(w store.Writer, a Account, p *Passkey, k sealedCeremony, response []byte) (refusal, err error) {
 	credential, refused := g.passkeys.party.FinishRegistration(k.Kept, response)
 	switch {
 	case refused != nil:

@@ -92,17 +92,17 @@ type Ceremony struct {
 	Sealed string
 }
 
-// kept is what Sealed holds. Nothing is written when a ceremony begins, so that a
+// sealedCeremony is what Sealed holds. Nothing is written when a ceremony begins, so that a
 // page that is only looked at writes nothing; that it was used is written, in the
 // transaction that looks at the response, whatever comes of that.
-type kept struct {
+type sealedCeremony struct {
 	Kept    passkey.Ceremony `json:"c"`
 	Holder  Identifier       `json:"h,omitempty"` // whose passkey is asked for; "" is anybody's
 	Name    string           `json:"n,omitempty"` // of a passkey to add
 	Expires time.Time        `json:"e"`
 }
 
-func (s *Secrets) sealCeremony(purpose string, options []byte, k kept) (Ceremony, error) {
+func (s *Secrets) sealCeremony(purpose string, options []byte, k sealedCeremony) (Ceremony, error) {
 	b, err := json.Marshal(k)
 	if err != nil {
 		return Ceremony{}, fmt.Errorf("encoding a ceremony: %w", err)
@@ -113,22 +113,22 @@ func (s *Secrets) sealCeremony(purpose string, options []byte, k kept) (Ceremony
 
 // openCeremony opens what is not over and not used, and says how it is written
 // down that it is used now. Errors: ErrCeremony, the store's.
-func openCeremony(s *Secrets, from getter, purpose, sealed string, now time.Time) (k kept, err error) {
+func openCeremony(s *Secrets, from getter, purpose, sealed string, now time.Time) (k sealedCeremony, err error) {
 	plain, ok := s.open(purpose, sealed)
 	if !ok || json.Unmarshal(plain, &k) != nil || !now.Before(k.Expires) {
-		return kept{}, ErrCeremony
+		return sealedCeremony{}, ErrCeremony
 	}
 	if err := absent(from, ceremonyName(k.Kept.Challenge)); errors.Is(err, ErrExists) {
-		return kept{}, ErrCeremony
+		return sealedCeremony{}, ErrCeremony
 	} else if err != nil {
-		return kept{}, err
+		return sealedCeremony{}, err
 	}
 	return k, nil
 }
 
 // spend writes down that a ceremony was used. It is kept for longer than the
 // ceremony could last, in case the clock goes back.
-func (k kept) spend(s *Secrets, w store.Writer, now time.Time) error {
+func (k sealedCeremony) spend(s *Secrets, w store.Writer, now time.Time) error {
 	return write(s, w, ceremonyName(k.Kept.Challenge), ceremonyRecord{Used: now}, k.Expires.Add(day))
 }
 

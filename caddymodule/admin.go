@@ -93,6 +93,7 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, "/sesame/audit/purge", nil, purgeAudit},
 	{http.MethodGet, "/sesame/users/{id}/export", nil, exportUser},
 	{http.MethodPost, "/sesame/users/{id}/erase", nil, eraseUser},
+	{http.MethodDelete, "/sesame/users/{id}/passkeys/{passkey}", nil, revokePasskey},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.

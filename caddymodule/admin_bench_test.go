@@ -18,6 +18,7 @@ import (
 
 	"github.com/sesame-gateway/sesame/authcore"
 	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/passkey/passkeytest"
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
@@ -52,6 +53,24 @@ func (c *cast) open(s store.Store, secrets *authcore.Secrets) {
 	var err error
 	c.gate, err = authcore.New(c.t.Context(), authcore.Config{Store: s, Secrets: secrets, Now: c.now})
 	c.must(err)
+	passkeys, err := authcore.NewPasskeys(authcore.PasskeyConfig{Origin: castPortal, Name: "Sésame"})
+	c.must(err)
+	c.gate = c.gate.WithPasskeys(passkeys)
+}
+
+const castPortal = "https://portail.example.org"
+
+// passkey adds one in a session that began just now.
+func (c *cast) passkey(token authcore.Token, name string) *passkeytest.Authenticator {
+	c.t.Helper()
+	s, _, err := c.gate.Session(c.t.Context(), token, "", false)
+	c.must(err)
+	ceremony, err := c.gate.BeginPasskey(c.t.Context(), s, name)
+	c.must(err)
+	a := passkeytest.New(castPortal)
+	_, err = c.gate.AddPasskey(c.t.Context(), s, ceremony.Sealed, a.Register(ceremony.Options), c.from())
+	c.must(err)
+	return a
 }
 
 func (c *cast) must(err error) {

@@ -326,7 +326,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		"Session": sessionView{}, "SessionList": sessionList{}, "Whois": whois{}, "Event": authcore.Event{}, "EventList": eventList{},
 		"Verification": authcore.Verification{}, "PurgeOrder": purgeOrder{}, "PurgeReport": purgeReport{}, "PersonData": personData{},
 		"ImportProgress": progressLine{}, "ImportStep": importStep{},
-		"UserDelegation": authcore.Delegation{}, "Delegation": delegationView{}, "DelegationOrder": delegationOrder{},
+		"UserDelegation": authcore.Delegation{}, "Passkey": passkeyView{}, "Delegation": delegationView{}, "DelegationOrder": delegationOrder{},
 		"ExplainQuestion": explainQuestion{}, "Explanation": explanation{},
 	}
 	for name, s := range d.Components.Schemas {

@@ -101,7 +101,8 @@ type explainQuestion struct {
 	Method  string `json:"method"`
 	URL     string `json:"url"`
 	From    string `json:"from,omitempty"`     // the address; default: one that no network holds
-	CodeAge int    `json:"code_age,omitempty"` // seconds since the last code
+	CodeAge int    `json:"code_age,omitempty"` // seconds since the last code, or passkey
+	Passkey bool   `json:"passkey,omitempty"`  // they logged in with one, and not with a code
 }
 
 // explanation says which rule decides, and why.
@@ -158,7 +159,10 @@ func explain(c *adminCall) (any, error) {
 		return explanation{Application: to.id, User: id, Decision: explainedPublic, Sentence: fmt.Sprintf("anybody may, without logging in: the path is public in %s", to.id)}, nil
 	}
 	began := now().Add(-time.Duration(q.CodeAge) * time.Second)
-	s := authcore.Session{Holder: id, Epoch: a.Epoch, Began: began, Seen: now(), Idle: now().Add(time.Minute), End: now().Add(time.Minute)}
+	s := authcore.Session{Method: authcore.MethodOTP, Holder: id, Epoch: a.Epoch, Began: began, Seen: now(), Idle: now().Add(time.Minute), End: now().Add(time.Minute)}
+	if q.Passkey {
+		s.Method = authcore.MethodPasskey
+	}
 	return newExplanation(to, a, q, to.requirement.Decide(s, a, what, now())), nil
 }
 
@@ -217,6 +221,11 @@ func (e explanation) sentence(to *site, a authcore.Account, q explainQuestion) s
 		return fmt.Sprintf("%s may not from %s: %s opens from some networks only", a.Identifier, from, where)
 	case authcore.CodeTooOld:
 		return fmt.Sprintf("%s may after a fresh code: %s has a max_age", a.Identifier, where)
+	case authcore.PasskeyWanted:
+		if len(a.Passkeys) == 0 {
+			return fmt.Sprintf("%s may after a login by passkey, and has none: %s requires one", a.Identifier, where)
+		}
+		return fmt.Sprintf("%s may after a login by passkey: %s requires one", a.Identifier, where)
 	case authcore.ShutOut:
 		return fmt.Sprintf("%s may not: the account is closed", a.Identifier)
 	case authcore.NoRule:

@@ -26,6 +26,7 @@ type sessionView struct {
 	Ended   time.Time           `json:"ended,omitzero"` // a list has none that has ended
 	Address string              `json:"address,omitempty"`
 	Agent   string              `json:"agent,omitempty"`
+	Passkey string              `json:"passkey,omitempty"` // the ID of the one that opened it
 }
 
 // sessionList is the answer to GET /sesame/sessions.
@@ -70,7 +71,7 @@ func listSessions(c *adminCall) (any, error) {
 func viewSession(s authcore.Session) sessionView {
 	return sessionView{
 		ID: viewSessionID(s.ID), Holder: s.Holder, Serial: s.Serial, Method: s.Method, Host: s.Host,
-		Began: s.Began, Seen: s.Seen, Idle: s.Idle, End: s.End, Ended: s.Ended, Address: s.Address, Agent: s.Agent,
+		Began: s.Began, Seen: s.Seen, Idle: s.Idle, End: s.End, Ended: s.Ended, Address: s.Address, Agent: s.Agent, Passkey: authcore.Passkey{Mark: s.Passkey}.ID(),
 	}
 }
 

@@ -20,7 +20,7 @@ func TestAdminUsers(t *testing.T) {
 	b.want(a, http.StatusCreated, &added)
 	want := userView{
 		ID: "jdupont", GivenName: "Jeanne", Surname: "Dupont", Email: "jd@ac-exemple.fr", Groups: []string{"enseignants"},
-		Functions: []string{"ENS"}, Establishment: "0441550W", Keys: []authcore.Serial{}, Added: adminStart,
+		Functions: []string{"ENS"}, Establishment: "0441550W", Keys: []authcore.Serial{}, Added: adminStart, Passkeys: []passkeyView{},
 	}
 	if diff := cmp.Diff(want, added); diff != "" {
 		t.Errorf("added (-want +got):\n%s", diff)
@@ -32,7 +32,7 @@ func TestAdminUsers(t *testing.T) {
 
 	var list userList
 	b.want(b.ask(http.MethodGet, "/sesame/users", ""), http.StatusOK, &list)
-	bare := userView{ID: "cnouvel", Groups: []string{}, Functions: []string{}, Keys: []authcore.Serial{}, Added: adminStart}
+	bare := userView{ID: "cnouvel", Groups: []string{}, Functions: []string{}, Keys: []authcore.Serial{}, Added: adminStart, Passkeys: []passkeyView{}}
 	if diff := cmp.Diff(userList{[]userView{bare, want}}, list); diff != "" {
 		t.Errorf("list (-want +got):\n%s", diff)
 	}
@@ -338,7 +338,7 @@ func TestAdminWithoutStore(t *testing.T) {
 	b := newAdminBench(t)
 	b.must(b.store.Close())
 	for _, route := range adminRoutes {
-		target := strings.NewReplacer("{id}", "jdupont", "{serial}", "FT1", "{application}", "notes").Replace(route.path)
+		target := strings.NewReplacer("{id}", "jdupont", "{serial}", "FT1", "{application}", "notes", "{passkey}", "Phone").Replace(route.path)
 		body, headers := "", []string(nil)
 		switch {
 		case strings.HasPrefix(target, "/sesame/sessions/"):

@@ -30,6 +30,7 @@ type userView struct {
 	Attributes    fredu.Set           `json:"attributes,omitzero"`
 	// Delegations, those included that have ended.
 	Delegations []authcore.Delegation `json:"delegations,omitempty"`
+	Passkeys    []passkeyView         `json:"passkeys"`
 }
 
 func viewUser(a authcore.Account) userView {
@@ -38,6 +39,7 @@ func viewUser(a authcore.Account) userView {
 		Groups: append([]string{}, a.Groups...), Functions: append([]string{}, a.Functions...),
 		Establishment: a.Establishment, Disabled: a.Disabled,
 		Keys: append([]authcore.Serial{}, a.Keys...), Added: a.Added, End: a.End, Attributes: a.Attributes, Delegations: a.Delegations,
+		Passkeys: viewPasskeys(a.Passkeys),
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 func (x *exchange) identify(s authcore.Session, a *authcore.Account) error {
 	repl := x.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	portal := x.app.portal.origin.String()
-	v := visitor{a, portal + "/"}
+	v := visitor{a, portal + "/", s.Method}
 	announce(repl, v)
 	size, err := x.site.headers.set(x.r.Header, v, repl)
 	if err == nil && x.site.assertion {

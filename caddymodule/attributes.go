@@ -19,6 +19,7 @@ const userPrefix = "http.auth.user."
 type visitor struct {
 	*authcore.Account
 	portal string // the address to go back to
+	method string // how they logged in
 }
 
 // attribute is one thing that may be known of a person.
@@ -38,6 +39,8 @@ var attributes = map[string]attribute{
 	"groups":        {func(v visitor) string { return list(v.Groups) }, false},
 	"functions":     {func(v visitor) string { return list(v.Functions) }, false},
 	"establishment": {func(v visitor) string { return v.Establishment }, true},
+
+	"method": {func(v visitor) string { return v.method }, true},
 
 	"fredu_rne":        several(fredu.Rne),
 	"fredu_rne_resp":   several(fredu.RneResp),

@@ -67,6 +67,10 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		audit {
 //			retention <duration>|forever
 //		}
+//		passkeys {
+//			attestation
+//			model <AAGUIDs...>
+//		}
 //		assistance <name> {
 //			phone <number>
 //			email <address>
@@ -81,11 +85,13 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			allow       group|function|establishment|person <values...>
 //			network     <addresses or prefixes...>
 //			max_age     <duration>
+//			require     passkey
 //			path <paths...> {
 //				method  <methods...>
 //				allow   …
 //				network …
 //				max_age …
+//				require …
 //			}
 //			public      <paths...>
 //			activity    pages|requests
@@ -115,6 +121,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return a.parseSession(d)
 		case "audit":
 			return a.parseAudit(d)
+		case "passkeys":
+			return a.parsePasskeys(d)
 		case "assistance":
 			return a.parseAssistance(d)
 		case "application":
@@ -217,6 +225,22 @@ func (a *Audit) parseRetention(d *caddyfile.Dispenser) error {
 	return readDuration(d, text, &a.Retention)
 }
 
+func (a *App) parsePasskeys(d *caddyfile.Dispenser) error {
+	if a.Passkeys != nil {
+		return repeated(d)
+	}
+	a.Passkeys = new(PasskeyRules)
+	return block(d, "passkeys", func(option string) error {
+		switch option {
+		case "attestation":
+			return switchOn(d, &a.Passkeys.Attestation)
+		case "model":
+			return some(d, &a.Passkeys.Models)
+		}
+		return unknown(d)
+	})
+}
+
 func (a *App) parseAssistance(d *caddyfile.Dispenser) error {
 	if a.Assistance != nil {
 		return repeated(d)
@@ -290,7 +314,7 @@ func (app *Application) parseOption(d *caddyfile.Dispenser, option string) error
 	case "shared_secret":
 		return app.parseSharedSecret(d)
 	case "require":
-		return later(d)
+		return parseRequire(d, &app.RequirePasskey)
 	}
 	return unknown(d)
 }
@@ -323,10 +347,23 @@ func (app *Application) parsePart(d *caddyfile.Dispenser) error {
 		case "max_age":
 			return duration(d, &part.MaxAge)
 		case "require":
-			return later(d)
+			return parseRequire(d, &part.RequirePasskey)
 		}
 		return unknown(d)
 	})
+}
+
+// parseRequire reads what a login must have been done with.
+func parseRequire(d *caddyfile.Dispenser, passkey *bool) error {
+	var what string
+	switch {
+	case *passkey:
+		return repeated(d)
+	case !d.AllArgs(&what) || what != "passkey":
+		return d.Err("require takes one word, of which there is one: passkey")
+	}
+	*passkey = true
+	return nil
 }
 
 func parseNetwork(d *caddyfile.Dispenser, to *[]string) error {

@@ -101,7 +101,7 @@ func TestHeaderPlanCharset(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, h := headOf(t), make(http.Header)
-		size, err := p.set(h, visitor{&a, "https://p/"}, caddy.NewReplacer())
+		size, err := p.set(h, visitor{&a, "https://p/", "otp"}, caddy.NewReplacer())
 		if err != nil || size != wireSize(t, h) {
 			t.Fatalf("%s: %d bytes, %v", charset, size, err)
 		}

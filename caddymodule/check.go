@@ -37,14 +37,15 @@ func (s *site) isPortal() bool { return s.id == portalID }
 
 // settings is a configuration that has been checked.
 type settings struct {
-	portal  *site
-	sites   []*site // the applications, in order
-	byID    map[string]*site
-	origins origins
-	names   *nameSet
-	policy  authcore.Policy
-	contact ui.Contact
-	where   place
+	portal   *site
+	sites    []*site // the applications, in order
+	byID     map[string]*site
+	origins  origins
+	names    *nameSet
+	policy   authcore.Policy
+	passkeys *authcore.Passkeys // nil where the portal can have none
+	contact  ui.Contact
+	where    place
 }
 
 // place is where the store and its secrets are.
@@ -73,6 +74,9 @@ func (a *App) check() (*settings, error) {
 		if err := s.addApplication(app); err != nil {
 			return nil, fmt.Errorf("application %s: %w", app.ID, err)
 		}
+	}
+	if err := a.checkPasskeys(s); err != nil {
+		return nil, err
 	}
 	s.names = newNameSet(a.headerNames()...)
 	return s, a.checkDemo(s)

@@ -19,6 +19,7 @@ func (app *Application) requirement() (r authcore.Requirement, err error) {
 	if r.Terms, err = terms(app.Allow, app.Networks, app.MaxAge); err != nil {
 		return r, err
 	}
+	r.Passkey = app.RequirePasskey
 	for _, p := range app.Parts {
 		part, err := p.part()
 		if err != nil {
@@ -45,8 +46,9 @@ func (p *ApplicationPart) part() (part authcore.Part, err error) {
 	if part.Terms, err = terms(p.Allow, p.Networks, p.MaxAge); err != nil {
 		return part, err
 	}
-	if len(part.Allow) == 0 && len(part.Networks) == 0 && part.MaxAge == 0 {
-		return part, errors.New("it asks for nothing of its own: say allow, network or max_age")
+	part.Passkey = p.RequirePasskey
+	if len(part.Allow) == 0 && len(part.Networks) == 0 && part.MaxAge == 0 && !part.Passkey {
+		return part, errors.New("it asks for nothing of its own: say allow, network, max_age or require passkey")
 	}
 	return part, nil
 }
@@ -63,6 +65,29 @@ func terms(allow []authcore.Rule, networks []string, maxAge caddy.Duration) (t a
 		return t, fmt.Errorf("max_age: a code cannot be younger than the minute that it takes to type it: not %s", t.MaxAge)
 	}
 	return t, nil
+}
+
+// wantsPasskey tells whether an application asks for a passkey anywhere.
+func wantsPasskey(r authcore.Requirement) bool {
+	return r.Passkey || slices.ContainsFunc(r.Parts, func(p authcore.Part) bool { return p.Passkey })
+}
+
+// checkPasskeys makes the portal's passkeys. A portal whose address can have none
+// goes without, unless something in the configuration is about them.
+func (a *App) checkPasskeys(s *settings) (err error) {
+	c := authcore.PasskeyConfig{Origin: s.portal.origin.String(), Name: "Sésame"}
+	if a.Passkeys != nil {
+		c.Attestation, c.Models = a.Passkeys.Attestation, a.Passkeys.Models
+	}
+	s.passkeys, err = authcore.NewPasskeys(c)
+	wanted := a.Passkeys != nil || slices.ContainsFunc(s.sites, func(t *site) bool { return wantsPasskey(t.requirement) })
+	if errors.Is(err, authcore.ErrNoPasskeys) && !wanted {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("passkeys: %w", err)
+	}
+	return nil
 }
 
 // parseNetworks reads networks in CIDR notation (RFC 4632, RFC 4291), or single

@@ -28,6 +28,7 @@ answered. It exits with 0 when it did it and with 1 when it did not.`
 		commandGroup("user", "People: add, import, list, show, set, disable, enable, remove", userCommands()...),
 		commandGroup("key", "Keys: from the supplier's file to the holder's hand, and what becomes of them", keyCommands()...),
 		commandGroup("session", "Sessions: list, end", sessionCommands()...),
+		commandGroup("passkey", "Passkeys of people: list, revoke", passkeyCommands()...),
 		commandGroup("delegation", "Delegations: an application, this colleague, until that date", delegationCommands()...),
 		commandGroup("secret", "The secret file: rotate", secretCommands()...),
 		whoisCommand(), explainCommand(), auditCommand(), demo.Command())

@@ -63,11 +63,13 @@ func (c *client) sayDelegations(u userView) {
 func explainCommand() *cobra.Command {
 	var from string
 	var age time.Duration
+	var passkey bool
 	cmd := newCommand("explain ID METHOD URL", "Says whether a person may do this, which rule decides, and why", cobra.ExactArgs(3), func(c *client, args []string) error {
-		q := explainQuestion{User: args[0], Method: args[1], URL: args[2], From: from, CodeAge: int(age / time.Second)}
+		q := explainQuestion{User: args[0], Method: args[1], URL: args[2], From: from, CodeAge: int(age / time.Second), Passkey: passkey}
 		return ask(c, question{method: http.MethodPost, path: "/sesame/explain", body: q}, func(e explanation) { c.say("%s", e.Sentence) })
 	})
 	cmd.Flags().StringVar(&from, "from", "", "the address that the person comes from")
+	cmd.Flags().BoolVar(&passkey, "passkey", false, "they logged in with a passkey")
 	cmd.Flags().DurationVar(&age, "code-age", 0, "how long ago they logged in, such as 20m")
 	return cmd
 }

@@ -140,7 +140,8 @@ func (t scriptT) Helper()                  {}
 func (t scriptT) Fatal(args ...any)        { t.Fatalf("%s", fmt.Sprint(args...)) }
 func (t scriptT) Context() context.Context { return t.test.Context() }
 
-// scriptStage plays what happened in the last hour: jdupont is logged in;
+// scriptStage plays what happened in the last hour: jdupont is logged in, and has
+// two passkeys;
 // cnouvel has never been; lbernard has locked his key; smartin is logged in but
 // has no rights; absent is disabled; sanscle has no key.
 func scriptStage(t scriptT) {
@@ -162,7 +163,11 @@ func scriptStage(t scriptT) {
 	c.person(authcore.Account{Identifier: "absent", Groups: teachers}, "FT4")
 	c.person(authcore.Account{Identifier: "sanscle", Functions: []string{"DIR"}}, "")
 	for id, serial := range map[string]string{"jdupont": "0123456789", "lbernard": "FT2", "smartin": "FT3", "absent": "FT4"} {
-		c.firstLogin(id, serial, "7294")
+		token := c.firstLogin(id, serial, "7294")
+		if id == "jdupont" {
+			c.passkey(token, "Phone")
+			c.passkey(token, "Security key")
+		}
 	}
 	for range c.gate.Policy().LockAfter {
 		c.login("lbernard", "FT2", "0000")

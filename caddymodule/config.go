@@ -37,6 +37,10 @@ type App struct {
 	// How long the audit trail keeps an entry. Default: 365 days.
 	Audit *Audit `json:"audit,omitempty"`
 
+	// Which passkeys and security keys may be added. Default: any, and none is asked
+	// what it is. A portal on an IP address, or on http and not localhost, has none.
+	Passkeys *PasskeyRules `json:"passkeys,omitempty"`
+
 	// Whom to call for help; shown on the pages.
 	Assistance *Assistance `json:"assistance,omitempty"`
 
@@ -88,6 +92,16 @@ type Audit struct {
 	Forever bool `json:"forever,omitempty"`
 }
 
+// PasskeyRules says which passkeys may be added.
+type PasskeyRules struct {
+	// Asks authenticators what they are; browsers warn of it.
+	Attestation bool `json:"attestation,omitempty"`
+	// The models that may be added, by their AAGUIDs. They need Attestation. Default:
+	// any. That an authenticator has a certificate of its model is verified; whether
+	// its maker issued that is not.
+	Models []string `json:"models,omitempty"`
+}
+
 // Assistance is whom a person may turn to.
 type Assistance struct {
 	// The service's name, or a whole sentence.
@@ -121,6 +135,8 @@ type Application struct {
 	// How old the last code may be: beyond that a fresh one is asked for. Default:
 	// as old as the session.
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
+	// Asks for a login by passkey.
+	RequirePasskey bool `json:"require_passkey,omitempty"`
 	// Parts of it that open to others, or ask for more.
 	Parts []*ApplicationPart `json:"parts,omitempty"`
 	// Paths that need no login: /exact or /prefix/*. A path is public only when
@@ -187,6 +203,8 @@ type ApplicationPart struct {
 	Allow    []authcore.Rule `json:"allow,omitempty"`
 	Networks []string        `json:"networks,omitempty"`
 	MaxAge   caddy.Duration  `json:"max_age,omitempty"`
+
+	RequirePasskey bool `json:"require_passkey,omitempty"`
 }
 
 // Header is one header to set. It is removed from what clients send, in every

@@ -28,7 +28,7 @@ var now = time.Now
 // answers every request itself.
 //
 // It sets the placeholders {http.auth.user.id}, .name, .given_name, .surname,
-// .email, .groups, .functions, .establishment, .fredu_rne, .fredu_rne_resp,
+// .email, .groups, .functions, .establishment, .method, .fredu_rne, .fredu_rne_resp,
 // .fredu_res_del, .fredu_gest_resp, .fredu_fonct_adm, .fredu_url_retour and
 // .codaca, and of staff data .title, .grade, .discipline, .fonctm, .typensi,
 // .employee_number, .datenaissance, .civilite and .codecivilite. Several values

@@ -94,7 +94,7 @@ func TestHeaderPlan(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h, repl := make(http.Header), caddy.NewReplacer()
-			v := visitor{&tt.account, "https://portail.example.org/"}
+			v := visitor{&tt.account, "https://portail.example.org/", "otp"}
 			announce(repl, v)
 			size, err := newHeaderPlan(tt.preset, tt.more).set(h, v, repl)
 			if err != nil {
@@ -185,10 +185,10 @@ func TestAnnounce(t *testing.T) {
 	repl.Set("http.auth.user.role", "left by another handler")
 	a := headOf(t)
 	a.Surname = "x\ny"
-	announce(repl, visitor{&a, "https://portail.example.org/"})
+	announce(repl, visitor{&a, "https://portail.example.org/", "otp"})
 	for key, want := range map[string]string{
 		"id": "edupont", "given_name": "Ève", "surname": "", "name": "", "email": "eve@ac-exemple.fr",
-		"groups": "enseignants,3eB", "functions": "DIR,ADJ", "establishment": "0441550W",
+		"groups": "enseignants,3eB", "functions": "DIR,ADJ", "establishment": "0441550W", "method": "otp",
 		"fredu_rne": "0693045K$UAJ$PU$ADM$0693045K$T3$LP$320,0291101P$UAJ$PU$ENS$0291101P$T3$CLG$340", "fredu_rne_resp": "X",
 		"fredu_res_del": "notes||01/09/2026|31/08/2027|cdurand|||x|", "fredu_gest_resp": "01/09/2026$31/08/2027$805$NOTES", "fredu_fonct_adm": "DIR",
 		"fredu_url_retour": "https://portail.example.org/", "codaca": "017", "title": "Proviseure", "grade": "PERDIR", "discipline": "L1500", "fonctm": "D0010",

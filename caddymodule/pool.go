@@ -161,7 +161,7 @@ func (a *App) gate() (*authcore.Gate, error) {
 		return nil, err
 	}
 	l.held = key
-	g := s.gate.With(a.settings.policy, a.log)
+	g := s.gate.With(a.settings.policy, a.log).WithPasskeys(a.passkeys)
 	l.current.Store(g)
 	return g, nil
 }

@@ -68,9 +68,9 @@ type RelyingParty struct {
 }
 
 // ErrHost is returned for an origin to which no passkey can belong: an IP address
-// (WebAuthn §5.1.2: an RP ID is a domain), or plain http on another name than
-// localhost, where browsers have no Web Authentication.
-var ErrHost = errors.New("passkeys belong to a host name on https, or to http://localhost: not to this address")
+// or a name without a dot (WebAuthn §4: an RP ID is a domain), or plain http on
+// another name than localhost, where browsers have no Web Authentication.
+var ErrHost = errors.New("passkeys belong to a whole host name on https, or to http://localhost: not to this address")
 
 // New makes a relying party. Errors: ErrHost, or a sentence about the rest.
 func New(c Config) (*RelyingParty, error) {
@@ -120,7 +120,7 @@ func hostOf(origin string) (string, error) {
 	host := u.Hostname()
 	_, err = netip.ParseAddr(host)
 	local := host == "localhost" || strings.HasSuffix(host, ".localhost")
-	if err == nil || u.Scheme != "https" && (u.Scheme != "http" || !local) {
+	if err == nil || protocol.ValidateRPID(host) != nil || u.Scheme != "https" && (u.Scheme != "http" || !local) {
 		return "", ErrHost
 	}
 	return host, nil

@@ -292,7 +292,7 @@ func TestCounter(t *testing.T) {
 func TestConfig(t *testing.T) {
 	for origin, want := range map[string]string{
 		"https://portail.example.org": "", "https://portail.example.org:8443": "", "http://localhost:8080": "", "http://portail.localhost": "",
-		"http://portail.example.org": "https", "https://192.0.2.1": "host name", "https://[2001:db8::1]:8443": "host name", "http://127.0.0.1": "host name",
+		"http://portail.example.org": "https", "https://portail": "host name", "https://192.0.2.1": "host name", "https://[2001:db8::1]:8443": "host name", "http://127.0.0.1": "host name",
 		"https://portail.example.org/": "no origin", "https://Portail.example.org": "no origin", "portail.example.org": "no origin", "": "no origin",
 		"https://": "no origin", "https://u@portail.example.org": "no origin", "ftp://portail.example.org": "host name",
 	} {
