@@ -39,7 +39,7 @@ const (
 // What is unknown is absent. There is no nbf: the clock of whoever verifies may
 // be behind.
 func (g *Gate) Assert(s Session, a Account, issuer, audience string) (string, error) {
-	n, now := g.secrets().assertions, g.now()
+	n, now := g.secrets().assertions, g.wall()
 	claims := personClaims(a)
 	claims["auth_time"] = s.Began.Unix()
 	if methods := amr(s, a); methods != nil {

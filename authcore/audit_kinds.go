@@ -58,6 +58,8 @@ const (
 	PasskeyUsed                            // "passkey-used": a login with one
 	PasskeyRefused                         // "passkey-refused": a response that is not accepted; the detail says why
 	PasskeyCloned                          // "passkey-cloned": its counter went back; it opens nothing any more
+	ClockDoubted                           // "clock-doubted": the server's clock was set back, or leapt ahead
+	ClockAccepted                          // "clock-accepted": by an administrator, as it is; all sessions ended
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -68,7 +70,8 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"key-handed-over", "key-lost", "key-found", "key-retired", "key-resynchronised", "emergency-given", "emergency-used", "key-returned", "account-removed", "login-slowed",
 	"pin-change-required", "pin-change-asked", "activation-given", "activation-wrong", "key-replaced", "delegation-given", "delegation-ended",
 	"audit-purged", "data-erased", "form-kept", "form-sent-again", "form-dropped",
-	"passkey-added", "passkey-renamed", "passkey-removed", "passkey-used", "passkey-refused", "passkey-cloned"}}
+	"passkey-added", "passkey-renamed", "passkey-removed", "passkey-used", "passkey-refused", "passkey-cloned",
+	"clock-doubted", "clock-accepted"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

@@ -23,7 +23,7 @@ func (g *Gate) Expire(ctx context.Context) (removed int, err error) {
 	if g.policy.Retention == 0 {
 		return 0, nil
 	}
-	return g.PurgeAudit(ctx, Actor{Name: "retention"}, g.now().Add(-g.policy.Retention))
+	return g.PurgeAudit(ctx, Actor{Name: "retention"}, g.shared.time.look().believed.Add(-g.policy.Retention))
 }
 
 // purged is what became of entries that were to be removed.

@@ -24,7 +24,7 @@ func (g *Gate) FoundKey(ctx context.Context, by Actor, serial Serial) error {
 // Errors: ErrNoPair, ErrNotFound, ErrState, the store's.
 func (g *Gate) ResyncKey(ctx context.Context, by Actor, serial Serial, first, second Passcode) error {
 	return g.changeKey(ctx, by, serial, KeyResynchronised, func(k Key) (Key, error) {
-		return k.Resync(first.digits, second.digits, g.now())
+		return k.Resync(first.digits, second.digits, g.wall())
 	})
 }
 
@@ -100,7 +100,7 @@ func (g *Gate) WhichKeys(ctx context.Context, code Passcode) ([]KeyInfo, error) 
 	var found []KeyInfo
 	err := g.shared.store.View(ctx, func(r store.Reader) error {
 		found = nil
-		now := g.now()
+		now := g.wall()
 		_, err := collect(g.secrets(), r, keyPrefix, func(rec keyRecord) (bool, error) {
 			if k := Key(rec); k.Serial != nobodyKey && k.State != Retired && k.Shows(code.digits, now, g.policy) {
 				found = append(found, k.Info())

@@ -37,7 +37,7 @@ func (g *Gate) Display(ctx context.Context, c Challenge) (Display, error) {
 	}
 	d := Display{Serial: k.Serial, Digits: k.Generator.Digits, Period: k.Generator.Period, Activation: k.Activation != "" && !c.Change()}
 	if k.Generator.Kind != otp.HOTP {
-		now := g.now()
+		now := g.wall()
 		d.Remaining = k.Generator.EndOf(k.Generator.StepAt(now)).Sub(now)
 	}
 	return d, nil

@@ -134,6 +134,13 @@
 // [Reference]. That a code had been used ([Reused]) is told only to whom typed
 // the right PIN, in the login that consumed it.
 //
+// What has ended by time has ended, though the clock is set back before that, and
+// the server started anew ([Gate.KeepTime]): validities are measured by the
+// highest time believed, and what was believed does not go back. A clock that
+// leaps by more than a day is believed only once that has lasted. Where neither
+// is safe, nobody logs in ([ErrClock]) until the clock is right or somebody says
+// that it is ([Gate.AcceptClock]).
+//
 // No trace, no grant: an audit entry is written in the transaction of what it
 // tells. The log repeats it afterwards. Entries are numbered and signed, so that
 // [Gate.VerifyAudit] finds each that was changed, copied or taken away.
@@ -163,9 +170,10 @@
 // microseconds. A good code takes as long as a PIN's hash, whatever the PIN; only
 // who holds the key can see that.
 //
-// The gate believes its clock: a session that ended by time alone lives again
-// when the clock is set back before its end. One that was ended, by a logout or
-// an administrator, does not.
+// A clock that is wrong and goes on evenly is not noticed: the gate sees only that
+// one is set, or starts before the time kept last. Codes are always those of the
+// clock as it is. A code that nobody used, and whose time comes again with the
+// clock, is good again.
 //
 // # Errors
 //

@@ -41,7 +41,7 @@ type shared struct {
 	store   store.Store
 	secrets atomic.Pointer[Secrets]
 	pins    *pinJudge
-	now     func() time.Time
+	time    *timekeeper
 	onAlert func(EventKind)
 
 	process   string      // names this one among those that share the store
@@ -75,10 +75,14 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 	if c.OnAlert == nil {
 		c.OnAlert = func(EventKind) {}
 	}
-	sh := &shared{store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), now: c.Now, onAlert: c.OnAlert, process: NewNonce()}
+	sh := &shared{store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), onAlert: c.OnAlert, process: NewNonce()}
+	sh.time = newTimekeeper(c.Now, alarmClock(c.Logger))
 	sh.secrets.Store(c.Secrets)
 	g := &Gate{shared: sh, policy: c.Policy, log: c.Logger}
 	if err := g.prepare(ctx); err != nil {
+		return g, err
+	}
+	if err := g.recall(ctx); err != nil {
 		return g, err
 	}
 	return g, g.recoverImport(ctx)
@@ -118,8 +122,6 @@ func (g *Gate) Health(ctx context.Context) error {
 }
 
 func (g *Gate) secrets() *Secrets { return g.shared.secrets.Load() }
-
-func (g *Gate) now() time.Time { return g.shared.now() }
 
 // checkSecrets opens the two records that every store holds: the one sealed on
 // its first day and the one sealed last. Secrets that do not open both are not

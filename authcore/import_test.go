@@ -231,7 +231,7 @@ func TestImportOfAnotherServer(t *testing.T) {
 	b := newBench(t)
 	ctx := t.Context()
 	other := &bench{t: t, store: b.store}
-	other.Gate = &Gate{shared: &shared{store: b.store, now: b.clock, pins: b.shared.pins, process: "other"}, policy: b.policy, log: b.log}
+	other.Gate = &Gate{shared: &shared{store: b.store, time: newTimekeeper(b.clock, func(timeline) {}), onAlert: func(EventKind) {}, pins: b.shared.pins, process: "other"}, policy: b.policy, log: b.log}
 	other.shared.secrets.Store(b.secrets())
 	i, err := other.BeginImport(ctx, by, false)
 	mustBeNil(t, err)

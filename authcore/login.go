@@ -53,9 +53,12 @@ func (s *Secrets) digest(c Challenge, a Answer) []byte {
 // writes the verdict. The same answer given again within Policy.Repeat is the
 // same attempt and gets the same reply.
 //
-// Errors: ErrNoChallenge (expired), ErrWrongQuestion, ErrBusy, the store's.
+// Errors: ErrNoChallenge (expired), ErrWrongQuestion, ErrClock, ErrBusy, the store's.
 // After ErrBusy or an error of the store a code must be considered used.
 func (g *Gate) Answer(ctx context.Context, c Challenge, a Answer, from Source) (Reply, error) {
+	if err := g.checkClock(); err != nil {
+		return Reply{}, err
+	}
 	turn := turn{gate: g, secrets: g.secrets(), begun: c, answer: a, from: from, reference: NewReference(), salt: NewNonce()}
 	turn.digest = turn.secrets.digest(c, a)
 	todo, reply, err := turn.play(ctx, nil)
@@ -168,7 +171,8 @@ func (t *turn) place(c Challenge, s scene, h *hashed) place {
 // read reads the login, and the scene for whoever the answer or the login names,
 // or for the stand-in. Error: ErrNoChallenge when the login has expired.
 func (t *turn) read(w store.Writer) (scene, Challenge, error) {
-	now := t.gate.now()
+	line := t.gate.shared.time.look()
+	now := line.now()
 	c, err := currentChallenge(t.newest, w, t.begun, now)
 	if err != nil {
 		return scene{}, c, err
@@ -179,7 +183,7 @@ func (t *turn) read(w store.Writer) (scene, Challenge, error) {
 	if c.Salt == "" {
 		c.Salt, c.Expires = t.salt, now.Add(t.gate.policy.Challenge)
 	}
-	s := scene{now: now, policy: t.gate.policy, session: t.secrets.token(c).id()}
+	s := scene{now: now, wall: line.wall, policy: t.gate.policy, session: t.secrets.token(c).id()}
 	if a, ok := t.answer.(PasskeyAnswer); ok {
 		return s, c, t.readPasskey(w, a, c, &s)
 	}

@@ -150,7 +150,7 @@ func (m move) nextCode(a NextCodeAnswer) move {
 	}
 	// Who types the PIN here as well, by habit, has shown it right before.
 	_, code, _ := a.Code.split(k.Generator.Digits)
-	followed, t, v := k.Follow(code, s.now, m.challenge.Trial, s.policy)
+	followed, t, v := k.Follow(code, s.wall, m.challenge.Trial, s.policy)
 	*k = followed
 	switch {
 	case v == Accepted:

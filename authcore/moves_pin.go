@@ -77,7 +77,7 @@ func (m move) newPasscode(a NewPasscodeAnswer) move {
 		return m.fallBack()
 	}
 	pin, code, _ := a.Passcode.split(k.Generator.Digits)
-	followed, t, v := k.Follow(code, s.now, m.challenge.Trial, s.policy)
+	followed, t, v := k.Follow(code, s.wall, m.challenge.Trial, s.policy)
 	*k = followed
 	switch {
 	case v == CodeUsed && t.Step == m.challenge.Trial.Step:

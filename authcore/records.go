@@ -21,7 +21,7 @@ import (
 //	challenge/HASH   session/HASH   ticket/HASH   meta/store   meta/newest
 //	audit/TIME-REFERENCE-N   chain/IDENTIFIER|~WORD   index/user|key|reference/VALUE/TIME-REFERENCE-N
 //	import/current   staged/ID-NUMBER   kept/HASH   part/HASH-NUMBER   slots/kept
-//	passkey/MARK   ceremony/HASH
+//	passkey/MARK   ceremony/HASH   clock/highest
 //
 // A record is one version byte and an AEAD ciphertext whose associated data are
 // version and name: a record copied under another name does not open. What is
@@ -41,6 +41,7 @@ const (
 	importName    = "import/current"
 	slotsName     = "slots/kept"
 	passkeyPrefix = "passkey/"
+	clockName     = "clock/highest"
 
 	recordVersion = 1
 )

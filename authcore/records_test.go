@@ -75,6 +75,7 @@ var goldenRecords = map[string]any{
 		Parts: 32, Sent: recordTime, Until: recordTime},
 	"part":         []byte("a=b&c=%C3%A9"),
 	"slots":        []keptSlot{{Form: "hash-of-the-name", Parts: 32, Holder: "jdupont", Session: "name-of-the-session", Until: recordTime}},
+	"clock":        clockRecord{Highest: recordTime},
 	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime},
 }
 
@@ -153,6 +154,7 @@ func livedIn(t tb) *handover {
 	mustBeNil(t, i.stage(t.Context()))
 	_, err = h.Keep(t.Context(), Session{ID: "s", Host: appHost, Holder: "jdupont"}, Form{Address: "https://app.test/save", Body: []byte("a=b")}, Source{})
 	mustBeNil(t, err)
+	mustBeNil(t, h.KeepTime(t.Context()))
 	return h
 }
 

@@ -22,7 +22,8 @@ type work struct {
 // scene is what a login plays in: all that is read for one answer, and all that
 // it may change.
 type scene struct {
-	now     time.Time
+	now     time.Time // that validities are measured by
+	wall    time.Time // that codes stand at
 	policy  Policy
 	session SessionID // what the session would be named, were it granted
 
@@ -56,7 +57,7 @@ func (s *scene) try(p Passcode) (index int, pin PIN, t Trial, v Verdict) {
 		if !ok {
 			code = ""
 		}
-		k, kt, kv := k.Try(code, s.now, s.attempts.Blind+k.WrongPIN, s.policy)
+		k, kt, kv := k.Try(code, s.wall, s.attempts.Blind+k.WrongPIN, s.policy)
 		if k2, epin, et, found := k.tryEmergency(p, s.now); found {
 			k, kpin, kt, kv = k2, epin, et, PINWanted
 		}

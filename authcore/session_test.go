@@ -40,6 +40,13 @@ func TestSessionEndsWhenIdle(t *testing.T) {
 	if b.opens(token, "", true) {
 		t.Fatal("alive when it had to end: a poll kept it")
 	}
+}
+
+func TestSessionInUseIsNotIdle(t *testing.T) {
+	b := newBench(t)
+	token := b.inService("jdupont", pin).Token
+	b.pass(-time.Minute) // back to the login
+	began, idle := b.clock(), b.Policy().Idle
 	b.setTime(began.Add(idle - time.Second))
 	if !b.opens(token, "", true) {
 		t.Fatal("the use a second before the end did not count")

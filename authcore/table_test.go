@@ -151,7 +151,7 @@ func playEntry(sit situation, e entry) (before scene, m move) {
 	now := k.Generator.StepAt(tableNow)
 	code := func(n otp.Step) string { return k.Generator.Code(now + n) }
 	k.Used = now - 2
-	s := scene{now: tableNow, policy: DefaultPolicy(), session: "session", known: true, keys: []Key{k},
+	s := scene{now: tableNow, wall: tableNow, policy: DefaultPolicy(), session: "session", known: true, keys: []Key{k},
 		account: Account{Identifier: "jdupont", Keys: []Serial{k.Serial}, Passkeys: []Passkey{{Mark: tableMark, Name: "Phone"}}}}
 	sit.set(&s)
 	c := Challenge{ID: "id", Question: e.asked, Holder: "jdupont", Expires: tableNow.Add(time.Minute), NewPIN: fakeHash(goodPIN),

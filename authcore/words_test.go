@@ -21,7 +21,9 @@ func TestWords(t *testing.T) {
 		key-handed-over key-lost key-found key-retired key-resynchronised emergency-given emergency-used key-returned account-removed login-slowed
 		pin-change-required pin-change-asked activation-given activation-wrong key-replaced delegation-given delegation-ended audit-purged data-erased
 		form-kept form-sent-again form-dropped
-		passkey-added passkey-renamed passkey-removed passkey-used passkey-refused passkey-cloned`)
+		passkey-added passkey-renamed passkey-removed passkey-used passkey-refused passkey-cloned
+		clock-doubted clock-accepted`)
+	checkWords[ClockState](t, "sound behind early ahead")
 	checkWords[AccountField](t, "given_name surname email groups functions establishment end "+
 		"FrEduRne FrEduRneResp FrEduResDel FrEduGestResp FrEduFonctAdm codaca title grade discipline fonctm typensi employeeNumber datenaissance civilite codecivilite")
 	checkWords[KeyFate](t, "keep retire return")

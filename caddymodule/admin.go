@@ -94,6 +94,8 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, "/sesame/users/{id}/export", nil, exportUser},
 	{http.MethodPost, "/sesame/users/{id}/erase", nil, eraseUser},
 	{http.MethodDelete, "/sesame/users/{id}/passkeys/{passkey}", nil, revokePasskey},
+	{http.MethodGet, "/sesame/clock", nil, showClock},
+	{http.MethodPost, "/sesame/clock/accept", nil, acceptClock},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.

@@ -209,7 +209,7 @@ func TestDaily(t *testing.T) {
 		begun, done := time.Now(), make(chan struct{})
 		var at []time.Duration
 		go func() {
-			daily(ctx, func() { at = append(at, time.Since(begun)) })
+			every(ctx, 24*time.Hour, func() { at = append(at, time.Since(begun)) })
 			close(done)
 		}()
 		<-time.After(60 * time.Hour) // of the bubble's clock

@@ -126,5 +126,5 @@ func giveEmergency(c *adminCall) (any, error) {
 	case err != nil:
 		return nil, noSuch("key", serial, err)
 	}
-	return emergencyCodes{Key: k, Codes: codes, Until: now().Add(order.For)}, unknown
+	return emergencyCodes{Key: k, Codes: codes, Until: c.gate.Now().Add(order.For)}, unknown
 }

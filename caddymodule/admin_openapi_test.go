@@ -323,7 +323,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		"CodeQuestion": codeQuestion{}, "CodePair": codePair{}, "EmergencyOrder": emergencyOrder{}, "EmergencyCodes": emergencyCodes{},
 		"ActivationCode": activationCode{}, "ReplaceOrder": replaceOrder{}, "Replacement": replacement{},
 		"Key": authcore.KeyInfo{}, "KeyList": keyList{}, "ImportReport": importReport{}, "ImportProblem": importProblem{},
-		"Session": sessionView{}, "SessionList": sessionList{}, "Whois": whois{}, "Event": authcore.Event{}, "EventList": eventList{},
+		"Clock": authcore.Clock{}, "Session": sessionView{}, "SessionList": sessionList{}, "Whois": whois{}, "Event": authcore.Event{}, "EventList": eventList{},
 		"Verification": authcore.Verification{}, "PurgeOrder": purgeOrder{}, "PurgeReport": purgeReport{}, "PersonData": personData{},
 		"ImportProgress": progressLine{}, "ImportStep": importStep{},
 		"UserDelegation": authcore.Delegation{}, "Passkey": passkeyView{}, "Delegation": delegationView{}, "DelegationOrder": delegationOrder{},

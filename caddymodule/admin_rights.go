@@ -158,12 +158,13 @@ func explain(c *adminCall) (any, error) {
 	if to.public.has(u.EscapedPath()) {
 		return explanation{Application: to.id, User: id, Decision: explainedPublic, Sentence: fmt.Sprintf("anybody may, without logging in: the path is public in %s", to.id)}, nil
 	}
-	began := now().Add(-time.Duration(q.CodeAge) * time.Second)
-	s := authcore.Session{Method: authcore.MethodOTP, Holder: id, Epoch: a.Epoch, Began: began, Seen: now(), Idle: now().Add(time.Minute), End: now().Add(time.Minute)}
+	at := c.gate.Now()
+	began, end := at.Add(-time.Duration(q.CodeAge)*time.Second), at.Add(time.Minute)
+	s := authcore.Session{Method: authcore.MethodOTP, Holder: id, Epoch: a.Epoch, Began: began, Seen: at, Idle: end, End: end}
 	if q.Passkey {
 		s.Method = authcore.MethodPasskey
 	}
-	return newExplanation(to, a, q, to.requirement.Decide(s, a, what, now())), nil
+	return newExplanation(to, a, q, to.requirement.Decide(s, a, what, at)), nil
 }
 
 // siteOf finds the application that an address belongs to.

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -38,7 +39,8 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 }
 
 // Start opens the store, or takes it over from the configuration before, and
-// begins to remove what the audit trail need not keep any longer.
+// begins to remove what the audit trail need not keep any longer, and to keep
+// the time.
 func (a *App) Start() error {
 	g, err := a.gate()
 	if err != nil {
@@ -47,12 +49,15 @@ func (a *App) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	a.retention.cancel = cancel
 	a.retention.running.Go(func() {
-		daily(ctx, func() { expire(ctx, g, a.log) })
+		every(ctx, 24*time.Hour, func() { expire(ctx, g, a.log) })
+	})
+	a.retention.running.Go(func() {
+		every(ctx, time.Minute, func() { keepClock(ctx, g, a.log) })
 	})
 	return nil
 }
 
-// Stop ends the removal. Requests that are being answered still need the store.
+// Stop ends both. Requests that are being answered still need the store.
 func (a *App) Stop() error {
 	if a.retention.cancel != nil {
 		a.retention.cancel()

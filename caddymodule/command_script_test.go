@@ -32,6 +32,7 @@ import (
 //
 //	keyfile FILE SERIAL...      writes a supplier's file
 //	stage                       makes a store with people in several states
+//	later DURATION              has the stopped server's store told a time that far ahead
 //	serve                       starts the server and waits until it serves
 //	stop                        stops it
 //	[!] sesame ARG...           runs our command; it must succeed, or exit with 1
@@ -60,6 +61,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"keyfile": scriptKeyFile,
 			"stage":   func(ts *testscript.TestScript, _ bool, _ []string) { scriptStage(scriptT{ts, t}) },
+			"later":   scriptLater,
 			"serve":   scriptServe,
 			"stop":    func(ts *testscript.TestScript, _ bool, _ []string) { serverOf(ts).stop(ts) },
 			"sesame":  scriptSesame,
@@ -173,6 +175,21 @@ func scriptStage(t scriptT) {
 		c.login("lbernard", "FT2", "0000")
 	}
 	c.must(c.gate.DisableAccount(t.Context(), castActor, "absent"))
+	ts.Check(db.Close())
+}
+
+// scriptLater is a server whose clock is ahead, for a moment.
+func scriptLater(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	_, secrets, err := loadSecrets(ts.MkAbs("secret"))
+	ts.Check(err)
+	later := func() time.Time { return time.Now().Add(d) }
+	db, err := badgerstore.Open(ts.MkAbs("store"), badgerstore.Options{Logger: slog.New(slog.DiscardHandler), Now: later})
+	ts.Check(err)
+	g, err := authcore.New(context.Background(), authcore.Config{Store: db, Secrets: secrets, Now: later})
+	ts.Check(err)
+	ts.Check(g.KeepTime(context.Background()))
 	ts.Check(db.Close())
 }
 

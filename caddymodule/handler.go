@@ -123,7 +123,7 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 	if !ok {
 		return x.refuse(badRequest, errOddPath)
 	}
-	ruling := x.site.requirement.Decide(s, a, what, now())
+	ruling := x.site.requirement.Decide(s, a, what, x.gate.Now())
 	switch {
 	case ruling.Decision == authcore.Allow && again:
 		return x.sendAgain(s, address, func() error { return x.pass(s, &a, what, next) })
@@ -168,7 +168,7 @@ func (x *exchange) mayGoOn(what authcore.Access) bool {
 	defer cancel()
 	s, a, err := x.gate.Session(ctx, authcore.Token(x.cookie(sessionCookie)), x.site.sessionHost(), false)
 	over := errors.Is(err, authcore.ErrNoSession) || errors.Is(err, store.ErrClosed) ||
-		err == nil && x.site.requirement.Decide(s, a, what, now()).Decision == authcore.Deny
+		err == nil && x.site.requirement.Decide(s, a, what, x.gate.Now()).Decision == authcore.Deny
 	if over {
 		x.app.log.Info("an open connection is cut: it is no longer allowed", "site", x.site.id, "holder", string(x.holder))
 	}

@@ -112,14 +112,14 @@ func (x *exchange) wantsFresh(s authcore.Session, a authcore.Account, target str
 		path, method = u.Query().Get(paramPage), http.MethodPost
 	}
 	what := authcore.Access{Address: x.source().Address, Paths: pathReadings(path), Methods: []string{method}}
-	return to.requirement.Decide(s, a, what, now()).Decision == authcore.StepUp
+	return to.requirement.Decide(s, a, what, x.gate.Now()).Decision == authcore.StepUp
 }
 
 // stale tells whether a login is better begun anew: over, or so near its end
 // without an answer that the person would be too late.
 func (x *exchange) stale(c authcore.Challenge) bool {
 	return c.Question == authcore.Done ||
-		c.Question == authcore.AskPasscode && c.Expires.Before(now().Add(x.gate.Policy().Challenge/4))
+		c.Question == authcore.AskPasscode && c.Expires.Before(x.gate.Now().Add(x.gate.Policy().Challenge/4))
 }
 
 // begin starts a login and gives the browser its cookie. Nothing is stored yet.

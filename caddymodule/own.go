@@ -149,7 +149,7 @@ func (x *exchange) showPortal() error {
 	x.keepLang()
 	var p ui.Portal
 	for _, t := range x.app.sites {
-		if t.requirement.Decide(s, a, authcore.Access{Address: x.source().Address}, now()).Decision != authcore.Deny {
+		if t.requirement.Decide(s, a, authcore.Access{Address: x.source().Address}, x.gate.Now()).Decision != authcore.Deny {
 			p.Applications = append(p.Applications, ui.Application{Name: t.name, Description: t.description, URL: t.origin.String() + "/"})
 		}
 	}
@@ -242,7 +242,7 @@ func (x *exchange) showSession() error {
 	if s.End.Before(end) {
 		end = s.End
 	}
-	left := math.Max(0, math.Floor(end.Sub(now()).Seconds()))
+	left := math.Max(0, math.Floor(end.Sub(x.gate.Now()).Seconds()))
 	return x.json(http.StatusOK, "application/json; charset=utf-8", map[string]int{"seconds_left": int(left)})
 }
 

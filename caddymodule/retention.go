@@ -9,15 +9,16 @@ import (
 	"github.com/sesame-gateway/sesame/authcore"
 )
 
-// retention removes old entries of the audit trail while a configuration runs.
+// retention removes old entries of the audit trail, and keeps the time, while a
+// configuration runs.
 type retention struct {
 	cancel  context.CancelFunc // nil before Start
 	running sync.WaitGroup
 }
 
-// daily does something now and every 24 hours, until ctx is over.
-func daily(ctx context.Context, do func()) {
-	tick := time.NewTicker(24 * time.Hour)
+// every does something now and each time that a period is over, until ctx is.
+func every(ctx context.Context, period time.Duration, do func()) {
+	tick := time.NewTicker(period)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		do()
@@ -38,5 +39,13 @@ func expire(ctx context.Context, g *authcore.Gate, log *slog.Logger) {
 		log.ErrorContext(ctx, "old entries of the audit trail could not be removed", slog.Any("error", err))
 	case n > 0:
 		log.InfoContext(ctx, "old entries of the audit trail were removed", slog.Int("entries", n))
+	}
+}
+
+// keepClock has the store told what time it is. While a store takes nothing, the
+// next minute may be better.
+func keepClock(ctx context.Context, g *authcore.Gate, log *slog.Logger) {
+	if err := g.KeepTime(ctx); err != nil && ctx.Err() == nil {
+		log.ErrorContext(ctx, "the time could not be kept", slog.Any("error", err))
 	}
 }
