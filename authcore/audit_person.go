@@ -118,7 +118,7 @@ func (g *Gate) ErasePerson(ctx context.Context, by Actor, id Identifier) error {
 	err = g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
 		mark, err := g.markErased(w, id, now)
 		return []Event{{Kind: DataErased, Unknown: mark, Actor: by.Name}},
-			errors.Join(err, g.gone(w, id), w.Delete(attemptsName(g.secrets(), id, true)))
+			errors.Join(err, g.gone(w, id), w.Delete(attemptsName(g.secrets(), id, true)), w.Delete(openName(id)))
 	})
 	if err != nil {
 		return err

@@ -301,6 +301,9 @@ func (t *turn) save(w store.Writer, before scene, m *move) error {
 	if s := after.granted; s != nil {
 		s.Address, s.Agent = t.from.text()
 		put(sessionName(s.ID), sessionRecord(*s), s.End.Add(day))
+		list, err := openSessions(t.newest, w, s.Holder)
+		errs = append(errs, err)
+		put(openName(s.Holder), listed(list, *s, after.now), s.End.Add(day))
 	}
 	t.sign(m)
 	return errors.Join(append(errs, writeEvents(t.newest, w, m.events))...)

@@ -21,7 +21,7 @@ import (
 //	challenge/HASH   session/HASH   ticket/HASH   meta/store   meta/newest
 //	audit/TIME-REFERENCE-N   chain/IDENTIFIER|~WORD   index/user|key|reference/VALUE/TIME-REFERENCE-N
 //	import/current   staged/ID-NUMBER   kept/HASH   part/HASH-NUMBER   slots/kept
-//	passkey/MARK   ceremony/HASH   clock/highest
+//	passkey/MARK   ceremony/HASH   clock/highest   open/IDENTIFIER
 //
 // A record is one version byte and an AEAD ciphertext whose associated data are
 // version and name: a record copied under another name does not open. What is
@@ -57,6 +57,7 @@ const (
 func accountName(id Identifier) string { return accountPrefix + string(id) }
 func keyName(s Serial) string          { return keyPrefix + string(s) }
 func sessionName(id SessionID) string  { return sessionPrefix + string(id) }
+func openName(id Identifier) string    { return "open/" + string(id) }
 func challengeName(id string) string   { return "challenge/" + hashName(id) }
 func ticketName(t string) string       { return "ticket/" + hashName(t) }
 func passkeyName(mark string) string   { return passkeyPrefix + mark }

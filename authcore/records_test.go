@@ -76,6 +76,7 @@ var goldenRecords = map[string]any{
 	"part":         []byte("a=b&c=%C3%A9"),
 	"slots":        []keptSlot{{Form: "hash-of-the-name", Parts: 32, Holder: "jdupont", Session: "name-of-the-session", Until: recordTime}},
 	"clock":        clockRecord{Highest: recordTime},
+	"open":         []openSession{{ID: "name-of-the-session", End: recordTime}},
 	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime},
 }
 

@@ -32,6 +32,7 @@ func init() {
 		ui.PathPortal:     {get: (*exchange).showPortal},
 		ui.PathLogout:     {get: (*exchange).showLogout, post: (*exchange).takeLogout},
 		ui.PathAssistance: {get: (*exchange).showAssistance},
+		ui.PathAccount:    {get: (*exchange).showAccount, post: (*exchange).takeAccount},
 		pathSession:       {get: (*exchange).showSession},
 		pathHealth:        {get: (*exchange).showHealth},
 		pathKeys:          {get: (*exchange).showKeys},

@@ -56,6 +56,7 @@ func TestEveryAnswerIsProtected(t *testing.T) {
 		{"login", out, out.page(s.at("portail", "/.sesame/login")), 200, true},
 		{"assistance", out, out.page(s.at("portail", "/.sesame/assistance")), 200, true},
 		{"portal", in, in.page(s.at("portail", "/")), 200, true},
+		{"account", in, in.page(s.at("portail", "/.sesame/account")), 200, true},
 		{"logout", in, in.page(s.at("portail", "/.sesame/logout")), 200, true},
 		{"logout on an application's host", in, in.page(s.at("notes", "/.sesame/logout")), 200, true},
 		{"session", in, in.request("GET", s.at("notes", "/.sesame/session")), 200, false},
@@ -173,7 +174,7 @@ func TestOwnPaths(t *testing.T) {
 			t.Errorf("%s on an application's host: %s", path, status)
 		}
 	}
-	for _, path := range []string{"/x", "/favicon.ico", "/.sesame/ticket", "/.sesame/account", "/.sesame/referent", "/.sesame/jwks.json/", "/.sesame/jwks%2ejson", "//", "/.sesame/login/"} {
+	for _, path := range []string{"/x", "/favicon.ico", "/.sesame/ticket", "/.sesame/kept", "/.sesame/referent", "/.sesame/jwks.json/", "/.sesame/jwks%2ejson", "//", "/.sesame/login/"} {
 		if a := in.once(in.page(s.at("portail", path))); a.StatusCode != http.StatusNotFound {
 			t.Errorf("%s on the portal: %s", path, a.Status)
 		}
@@ -182,7 +183,7 @@ func TestOwnPaths(t *testing.T) {
 		t.Errorf("an application got %v", got)
 	}
 	for path, allow := range map[string]string{
-		"/": "GET, HEAD", "/.sesame/session": "GET, HEAD", "/.sesame/health": "GET, HEAD", "/.sesame/jwks.json": "GET, HEAD", "/.sesame/assistance": "GET, HEAD", "/.sesame/login": "GET, HEAD, POST", "/.sesame/logout": "GET, HEAD, POST",
+		"/": "GET, HEAD", "/.sesame/session": "GET, HEAD", "/.sesame/health": "GET, HEAD", "/.sesame/jwks.json": "GET, HEAD", "/.sesame/assistance": "GET, HEAD", "/.sesame/account": "GET, HEAD, POST", "/.sesame/login": "GET, HEAD, POST", "/.sesame/logout": "GET, HEAD, POST",
 	} {
 		for _, method := range []string{"PUT", "DELETE", "PROPFIND", "POST", "TRACE"} {
 			if strings.Contains(allow, method) {

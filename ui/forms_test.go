@@ -20,6 +20,7 @@ var forms = map[string][]promisedForm{
 	"synchronise": {{"/.sesame/synchronise", []string{"csrf", "passcode"}}},
 	"nextCode":    {{"/.sesame/next-code", []string{"csrf", "code"}}},
 	"logout":      {{"/.sesame/logout", []string{"csrf"}}},
+	"account":     nil, // by its sessions, see below
 	"kept":        {{"https://notes.example.org/classe/6B?eleve=12&champ={a}|'b'&.sesame=again", []string{"csrf"}}, {"/.sesame/kept", []string{"csrf"}}},
 }
 
@@ -36,6 +37,9 @@ func TestFormsPostWhatTheyPromise(t *testing.T) {
 		want := forms[kind]
 		if p, asked := s.Page.(ui.NewPIN); asked && p.Activation {
 			want = []promisedForm{{want[0].action, slices.Insert(slices.Clone(want[0].fields), 1, "activation")}}
+		}
+		if p, own := s.Page.(ui.Account); own && len(p.Sessions) > 1 {
+			want = slices.Repeat([]promisedForm{{"/.sesame/account", []string{"csrf", "session"}}}, len(p.Sessions))
 		}
 		if len(found) != len(want) {
 			t.Fatalf("there are %d forms, not %d", len(found), len(want))
@@ -68,7 +72,7 @@ func TestConstantsAreTheFormsNames(t *testing.T) {
 	for _, c := range [][2]string{
 		{ui.PathLogin, forms["login"][0].action}, {ui.PathPIN, forms["pin"][0].action},
 		{ui.PathSynchronise, forms["synchronise"][0].action}, {ui.PathNextCode, forms["nextCode"][0].action},
-		{ui.PathLogout, forms["logout"][0].action}, {ui.PathKept, forms["kept"][1].action},
+		{ui.PathLogout, forms["logout"][0].action}, {ui.PathAccount, "/.sesame/account"}, {ui.FieldSession, "session"}, {ui.AllOthers, "others"}, {ui.PathKept, forms["kept"][1].action},
 		{ui.FieldCSRF, "csrf"}, {ui.FieldTarget, "target"},
 		{ui.FieldIdentifier, "identifier"}, {ui.FieldPasscode, "passcode"}, {ui.FieldPIN, "pin"},
 		{ui.FieldPINAgain, "pin_again"}, {ui.FieldCode, "code"}, {ui.FieldActivation, "activation"},

@@ -63,6 +63,10 @@ const (
 	// NoticeFormKept: the session had ended before the form that was sent came,
 	// which is kept and will be offered to be sent again after the login.
 	NoticeFormKept
+	// NoticeSessionClosed: the person has ended another session of theirs.
+	NoticeSessionClosed
+	// NoticeOthersClosed: the person has ended all their other sessions.
+	NoticeOthersClosed
 
 	// NoticePINMissing: one of the two PIN fields is empty.
 	NoticePINMissing
@@ -139,6 +143,8 @@ var notices = [...]noticeFacts{
 	NoticeKeyInService:                {"keyInService", toneSuccess, nil},
 	NoticePINChanged:                  {"pinChanged", toneSuccess, nil},
 	NoticeFormKept:                    {"formKept", toneInfo, nil},
+	NoticeSessionClosed:               {"sessionClosed", toneSuccess, nil},
+	NoticeOthersClosed:                {"othersClosed", toneSuccess, nil},
 	NoticePINMissing:                  {"pinMissing", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINMismatch:                 {"pinMismatch", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINNotDigits:                {"pinNotDigits", toneError, onPIN},

@@ -10,6 +10,7 @@ const (
 	PathLogout      = "/.sesame/logout"
 	PathAssistance  = "/.sesame/assistance"
 	PathKept        = "/.sesame/kept"
+	PathAccount     = "/.sesame/account"
 )
 
 // The names of the forms' fields.
@@ -22,4 +23,5 @@ const (
 	FieldCode       = "code"       // NextCode
 	FieldCSRF       = "csrf"       // every form
 	FieldTarget     = "target"     // Login
+	FieldSession    = "session"    // Account
 )

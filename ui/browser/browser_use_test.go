@@ -38,6 +38,7 @@ func TestBrowserKeyboardOrder(t *testing.T) {
 		{"synchronise", "BODY", []string{"skip", "bar-link", "passcode", "reveal", "button"}},
 		{"nextCode-refused", "notice", []string{"code", "button"}},
 		{"portal", "BODY", []string{"skip", "bar-link", "bar-link", "application-link", "application-link", "application-link"}},
+		{"account-several", "BODY", []string{"skip", "bar-link", "bar-link", "bar-link", "button button-second", "button button-second", "button"}},
 		{"kept", "BODY", []string{"skip", "bar-link", "bar-link", "button", "button button-second"}},
 		{"logout", "BODY", []string{"skip", "bar-link", "button"}},
 	} {

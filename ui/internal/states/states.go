@@ -41,6 +41,12 @@ var (
 
 	kept = ui.Kept{Application: "Carnet de notes", Action: "https://notes.example.org/classe/6B?eleve=12&champ={a}|'b'&.sesame=again", Sent: until.Add(-10 * time.Minute), Until: until}
 
+	sessions = []ui.OpenSession{
+		{ID: "s1", Current: true, Since: until, Address: "192.0.2.7", Agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+		{ID: "s2", Since: until.Add(-2 * time.Hour), Address: "2001:db8:85a3:8d3:1319:8a2e:370:7348", Agent: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"},
+		{ID: "s3", Since: until.Add(-3 * time.Hour)},
+	}
+
 	contact = ui.Contact{
 		Name: "Assistance informatique du rectorat", Phone: "02 40 00 00 00",
 		Email: "assistance@example.org", Hours: "du lundi au vendredi, de 8 h à 18 h",
@@ -116,6 +122,10 @@ func All() []State {
 		{"portal-empty-contact", Full(SignedIn()), ui.Portal{}},
 
 		{"logout", SignedIn(), ui.Logout{}},
+		{"account", SignedIn(), ui.Account{Sessions: sessions[:1]}},
+		{"account-several", Full(SignedIn()), ui.Account{Sessions: sessions}},
+		{"account-sessionClosed", SignedIn(), ui.Account{Sessions: sessions[:2], Notice: ui.NoticeSessionClosed}},
+		{"account-othersClosed", SignedIn(), ui.Account{Sessions: sessions[:1], Notice: ui.NoticeOthersClosed}},
 		{"kept", SignedIn(), kept},
 		{"kept-full", Full(SignedIn()), kept},
 		{"loggedOut", stating(ui.ConformityNone), ui.LoggedOut{}},
