@@ -5,11 +5,13 @@ import (
 	"time"
 )
 
-// Account is a person's own page: for now the sessions that are open in their
-// name. It posts FieldSession to PathAccount.
+// Account is a person's own page: the sessions that are open in their name, and the
+// way to their passkeys. It posts FieldSession to PathAccount.
 type Account struct {
 	// Sessions are the open ones, the newest first, this one among them.
 	Sessions []OpenSession
+	// Passkeys leads to those of the person.
+	Passkeys bool
 	Notice   Notice
 }
 

@@ -15,13 +15,16 @@ import (
 // forms is what each page posts: where to, and its fields in the order of the
 // page. Other programs hang on these names.
 var forms = map[string][]promisedForm{
-	"login":       {{"/.sesame/login", []string{"csrf", "target", "identifier", "passcode"}}},
-	"pin":         {{"/.sesame/pin", []string{"csrf", "pin", "pin_again"}}},
-	"synchronise": {{"/.sesame/synchronise", []string{"csrf", "passcode"}}},
-	"nextCode":    {{"/.sesame/next-code", []string{"csrf", "code"}}},
-	"logout":      {{"/.sesame/logout", []string{"csrf"}}},
-	"account":     nil, // by its sessions, see below
-	"kept":        {{"https://notes.example.org/classe/6B?eleve=12&champ={a}|'b'&.sesame=again", []string{"csrf"}}, {"/.sesame/kept", []string{"csrf"}}},
+	"login":         {{"/.sesame/login", []string{"csrf", "target", "identifier", "passcode"}}},
+	"pin":           {{"/.sesame/pin", []string{"csrf", "pin", "pin_again"}}},
+	"synchronise":   {{"/.sesame/synchronise", []string{"csrf", "passcode"}}},
+	"nextCode":      {{"/.sesame/next-code", []string{"csrf", "code"}}},
+	"logout":        {{"/.sesame/logout", []string{"csrf"}}},
+	"account":       nil, // by its sessions, see below
+	"kept":          {{"https://notes.example.org/classe/6B?eleve=12&champ={a}|'b'&.sesame=again", []string{"csrf"}}, {"/.sesame/kept", []string{"csrf"}}},
+	"passkeyAdd":    {{"/.sesame/account/passkeys/add", []string{"csrf", "name"}}},
+	"passkeyRename": {{"/.sesame/account/passkeys/rename", []string{"csrf", "passkey", "name"}}},
+	"passkeyRemove": {{"/.sesame/account/passkeys/remove", []string{"csrf", "passkey"}}},
 }
 
 // promisedForm is where a form is sent and what stands in it.
@@ -73,6 +76,8 @@ func TestConstantsAreTheFormsNames(t *testing.T) {
 		{ui.PathLogin, forms["login"][0].action}, {ui.PathPIN, forms["pin"][0].action},
 		{ui.PathSynchronise, forms["synchronise"][0].action}, {ui.PathNextCode, forms["nextCode"][0].action},
 		{ui.PathLogout, forms["logout"][0].action}, {ui.PathAccount, "/.sesame/account"}, {ui.FieldSession, "session"}, {ui.AllOthers, "others"}, {ui.PathKept, forms["kept"][1].action},
+		{ui.PathPasskeyAdd, forms["passkeyAdd"][0].action}, {ui.PathPasskeyRename, forms["passkeyRename"][0].action}, {ui.PathPasskeyRemove, forms["passkeyRemove"][0].action},
+		{ui.FieldName, "name"}, {ui.FieldPasskey, "passkey"},
 		{ui.FieldCSRF, "csrf"}, {ui.FieldTarget, "target"},
 		{ui.FieldIdentifier, "identifier"}, {ui.FieldPasscode, "passcode"}, {ui.FieldPIN, "pin"},
 		{ui.FieldPINAgain, "pin_again"}, {ui.FieldCode, "code"}, {ui.FieldActivation, "activation"},
@@ -85,11 +90,11 @@ func TestConstantsAreTheFormsNames(t *testing.T) {
 
 // autocomplete is what each field tells the browser about itself.
 var autocomplete = map[string]string{
-	"identifier": "username", "passcode": "one-time-code", "code": "one-time-code", "pin": "off", "pin_again": "off", "activation": "off",
+	"identifier": "username", "passcode": "one-time-code", "code": "one-time-code", "pin": "off", "pin_again": "off", "activation": "off", "name": "off",
 }
 
 func TestFieldsAreLabelledAndOpenToPasting(t *testing.T) {
-	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, s states.State, _ ui.Lang, page string) {
 		root := parse(t, page)
 		labels := make(map[string]string)
 		for _, label := range all(root, "label") {
@@ -100,10 +105,14 @@ func TestFieldsAreLabelledAndOpenToPasting(t *testing.T) {
 			if labels[get(input, "id")] == "" {
 				t.Errorf("%s has no label", name)
 			}
-			if got := get(input, "autocomplete"); got != autocomplete[name] {
+			want := autocomplete[name]
+			if p, ok := s.Page.(ui.Login); ok && p.Passkeys && name == "identifier" {
+				want += " webauthn" // where browsers offer the passkeys they know
+			}
+			if got := get(input, "autocomplete"); got != want {
 				t.Errorf("%s has autocomplete=%q", name, got)
 			}
-			if numeric := get(input, "inputmode") == "numeric"; numeric != (name != "identifier") {
+			if numeric := get(input, "inputmode") == "numeric"; numeric != (name != "identifier" && name != "name") {
 				t.Errorf("%s has inputmode=%q", name, get(input, "inputmode"))
 			}
 			if _, ok := attr(input, "required"); !ok {
@@ -124,7 +133,7 @@ func TestSecretsAreMaskedAndNeverShownAgain(t *testing.T) {
 	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
 		for _, input := range controls(parse(t, page)) {
 			name := get(input, "name")
-			if _, ok := attr(input, "value"); ok && name != "identifier" {
+			if _, ok := attr(input, "value"); ok && name != "identifier" && name != "name" {
 				t.Errorf("%s has a value", name)
 			}
 			masked := get(input, "type") == "password"
@@ -180,6 +189,10 @@ func marked(s states.State) []string {
 			return fields
 		}
 		return []string{"pin"}
+	case ui.PasskeyRename:
+		if p.Notice.IsError() {
+			return []string{"name"}
+		}
 	case ui.Synchronise:
 		if p.Notice.IsError() {
 			return []string{"passcode"}

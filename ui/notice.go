@@ -60,6 +60,21 @@ const (
 	// NoticePINChanged: another PIN is in service.
 	NoticePINChanged
 
+	// NoticePasskeyAdded: a passkey has been added.
+	NoticePasskeyAdded
+	// NoticePasskeyRenamed: a passkey has another name.
+	NoticePasskeyRenamed
+	// NoticePasskeyRemoved: a passkey has been removed.
+	NoticePasskeyRemoved
+	// NoticePasskeyName: this is no name for a passkey.
+	NoticePasskeyName
+	// NoticePasskeyNameTaken: another passkey of the person has that name.
+	NoticePasskeyNameTaken
+	// NoticePasskeyLast: without this passkey the person could not log in.
+	NoticePasskeyLast
+	// NoticePasskeyScript: a passkey is added by JavaScript, which has not run.
+	NoticePasskeyScript
+
 	// NoticeFormKept: the session had ended before the form that was sent came,
 	// which is kept and will be offered to be sent again after the login.
 	NoticeFormKept
@@ -121,6 +136,7 @@ var (
 	onCode       = []string{FieldPasscode, FieldCode}
 	onPIN        = []string{FieldPIN}
 	onActivation = []string{FieldActivation}
+	onName       = []string{FieldName}
 )
 
 var notices = [...]noticeFacts{
@@ -145,6 +161,13 @@ var notices = [...]noticeFacts{
 	NoticeFormKept:                    {"formKept", toneInfo, nil},
 	NoticeSessionClosed:               {"sessionClosed", toneSuccess, nil},
 	NoticeOthersClosed:                {"othersClosed", toneSuccess, nil},
+	NoticePasskeyAdded:                {"passkeyAdded", toneSuccess, nil},
+	NoticePasskeyRenamed:              {"passkeyRenamed", toneSuccess, nil},
+	NoticePasskeyRemoved:              {"passkeyRemoved", toneSuccess, nil},
+	NoticePasskeyName:                 {"passkeyName", toneError, onName},
+	NoticePasskeyNameTaken:            {"passkeyNameTaken", toneError, onName},
+	NoticePasskeyLast:                 {"passkeyLast", toneInfo, nil},
+	NoticePasskeyScript:               {"passkeyScript", toneInfo, nil},
 	NoticePINMissing:                  {"pinMissing", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINMismatch:                 {"pinMismatch", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINNotDigits:                {"pinNotDigits", toneError, onPIN},

@@ -60,6 +60,8 @@ type Login struct {
 	Application string
 	// Digits is how many digits the keys of this place show.
 	Digits Digits
+	// Passkeys offers to log in with one, through passkey.js.
+	Passkeys bool
 	// Wait shows, beside NoticeRefused or NoticeCodeUsed, when to try again.
 	// For NoticeRefused it must come from the clock alone, the same for
 	// everybody: taken from somebody's key it would tell that the key exists.

@@ -11,6 +11,19 @@ const (
 	PathAssistance  = "/.sesame/assistance"
 	PathKept        = "/.sesame/kept"
 	PathAccount     = "/.sesame/account"
+
+	PathPasskeys      = "/.sesame/account/passkeys"
+	PathPasskeyAdd    = "/.sesame/account/passkeys/add"
+	PathPasskeyRename = "/.sesame/account/passkeys/rename"
+	PathPasskeyRemove = "/.sesame/account/passkeys/remove"
+)
+
+// The paths that passkey.js asks: JSON, and no pages.
+const (
+	PathPasskeyLoginOptions = "/.sesame/passkey/login/options"
+	PathPasskeyLogin        = "/.sesame/passkey/login"
+	PathPasskeyNewOptions   = "/.sesame/passkey/add/options"
+	PathPasskeyNew          = "/.sesame/passkey/add"
 )
 
 // The names of the forms' fields.
@@ -24,4 +37,6 @@ const (
 	FieldCSRF       = "csrf"       // every form
 	FieldTarget     = "target"     // Login
 	FieldSession    = "session"    // Account
+	FieldName       = "name"       // PasskeyAdd, PasskeyRename
+	FieldPasskey    = "passkey"    // PasskeyRename, PasskeyRemove: its ID
 )

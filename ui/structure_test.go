@@ -239,6 +239,14 @@ func meaning(p ui.Page) string {
 		return fmt.Sprintf("portal %v %v", len(p.Applications) > 0, p.Notice)
 	case ui.Problem:
 		return "problem " + p.Kind.String()
+	case ui.Passkeys:
+		return "passkeys " + p.Notice.String()
+	case ui.PasskeyAdd:
+		return "passkeyAdd " + p.Notice.String()
+	case ui.PasskeyRename:
+		return "passkeyRename " + p.Notice.String()
+	case ui.PasskeyRemove:
+		return "passkeyRemove " + p.Notice.String()
 	}
 	return fmt.Sprintf("%T", p)
 }

@@ -55,7 +55,7 @@ func everyPage(t *testing.T, check func(t *testing.T, s states.State, l ui.Lang,
 
 // digest stands for the digest in the name of a static file: a new style sheet
 // does not change what the pages say.
-var digest = regexp.MustCompile(`(sesame)\.[0-9a-f]{12}\.(css|js|svg)`)
+var digest = regexp.MustCompile(`(sesame|passkey)\.[0-9a-f]{12}\.(css|js|svg)`)
 
 func TestGoldenPages(t *testing.T) {
 	expected := make(map[string]bool)
@@ -161,7 +161,7 @@ func TestEveryNoticeOnEveryPage(t *testing.T) {
 	for _, n := range ui.Notices() {
 		pages := []ui.Page{ui.NewPIN{Min: 4, Max: 8, Notice: n}}
 		if n < ui.NoticePINMissing {
-			pages = append(pages, ui.Login{Notice: n}, ui.Synchronise{Notice: n}, ui.NextCode{Notice: n}, ui.Portal{Notice: n})
+			pages = append(pages, ui.Login{Notice: n}, ui.Synchronise{Notice: n}, ui.NextCode{Notice: n}, ui.Portal{Notice: n}, ui.Passkeys{Notice: n}, ui.PasskeyAdd{Notice: n}, ui.PasskeyRename{Notice: n}, ui.PasskeyRemove{Notice: n})
 		}
 		for _, p := range pages {
 			for _, l := range ui.Langs() {

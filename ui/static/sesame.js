@@ -123,5 +123,5 @@
   document.querySelectorAll("input[name=target]").forEach(keepFragment);
   document.querySelectorAll("[data-wait]").forEach(countDown);
   document.querySelectorAll("[data-reveal]").forEach(reveal);
-  document.querySelectorAll("form").forEach(once);
+  document.querySelectorAll("form:not([data-passkey])").forEach(once);
 })();

@@ -39,6 +39,12 @@ var (
 		{Name: "Gestion des élèves", Description: "Inscriptions, affectations et dossiers, de la sixième à la terminale, pour tout l’établissement.", URL: "https://eleves.example.org/"},
 	}
 
+	passkeys = []ui.Passkey{
+		{ID: "1a2b3c4d5e", Name: "Téléphone", Added: until.AddDate(0, -3, 0), LastUsed: until.AddDate(0, 0, -1), Synced: true},
+		{ID: "2a2b3c4d5e", Name: "Clé de sécurité du bureau de la direction, celle du tiroir", Added: until.AddDate(0, -2, 0)},
+		{ID: "3a2b3c4d5e", Name: "Ordinateur", Added: until.AddDate(0, -1, 0), LastUsed: until, Cloned: true},
+	}
+
 	kept = ui.Kept{Application: "Carnet de notes", Action: "https://notes.example.org/classe/6B?eleve=12&champ={a}|'b'&.sesame=again", Sent: until.Add(-10 * time.Minute), Until: until}
 
 	sessions = []ui.OpenSession{
@@ -123,11 +129,25 @@ func All() []State {
 
 		{"logout", SignedIn(), ui.Logout{}},
 		{"account", SignedIn(), ui.Account{Sessions: sessions[:1]}},
-		{"account-several", Full(SignedIn()), ui.Account{Sessions: sessions}},
+		{"account-several", Full(SignedIn()), ui.Account{Sessions: sessions, Passkeys: true}},
 		{"account-sessionClosed", SignedIn(), ui.Account{Sessions: sessions[:2], Notice: ui.NoticeSessionClosed}},
 		{"account-othersClosed", SignedIn(), ui.Account{Sessions: sessions[:1], Notice: ui.NoticeOthersClosed}},
 		{"kept", SignedIn(), kept},
 		{"kept-full", Full(SignedIn()), kept},
+		{"login-passkey", Plain, ui.Login{Passkeys: true}},
+		{"login-passkey-application", Full(Plain), ui.Login{Passkeys: true, Application: "Carnet de notes", Target: "https://notes.example.org/classe?id=6B"}},
+		{"passkeyWanted", SignedIn(), ui.PasskeyWanted{Application: "Carnet de notes", Target: "https://notes.example.org/classe?id=6B"}},
+		{"passkeyWanted-page", Full(SignedIn()), ui.PasskeyWanted{Target: "https://notes.example.org/"}},
+		{"passkeyWanted-none", SignedIn(), ui.PasskeyWanted{Application: "Carnet de notes", None: true}},
+		{"passkeys", SignedIn(), ui.Passkeys{Passkeys: passkeys, Max: 10}},
+		{"passkeys-none", SignedIn(), ui.Passkeys{Max: 10}},
+		{"passkeys-full", Full(SignedIn()), ui.Passkeys{Passkeys: passkeys, Max: 3}},
+		{"passkeyAdd", SignedIn(), ui.PasskeyAdd{Until: until}},
+		{"passkeyAdd-passkeyScript", SignedIn(), ui.PasskeyAdd{Name: "Téléphone", Until: until, Notice: ui.NoticePasskeyScript}},
+		{"passkeyRename", SignedIn(), ui.PasskeyRename{ID: "1a2b3c4d5e", Name: "Téléphone"}},
+		{"passkeyRemove", SignedIn(), ui.PasskeyRemove{ID: "1a2b3c4d5e", Name: "Téléphone"}},
+		{"passkeyRemove-own", SignedIn(), ui.PasskeyRemove{ID: "1a2b3c4d5e", Name: "Téléphone", Own: true}},
+		{"passkeyRemove-passkeyLast", SignedIn(), ui.PasskeyRemove{ID: "1a2b3c4d5e", Name: "Téléphone", Notice: ui.NoticePasskeyLast}},
 		{"loggedOut", stating(ui.ConformityNone), ui.LoggedOut{}},
 		{"assistance", stating(ui.ConformityFull), ui.Assistance{}},
 		{"assistance-contact", Full(SignedIn()), ui.Assistance{}},
@@ -149,6 +169,12 @@ func All() []State {
 	}
 	for _, n := range nextCodeErrors {
 		all = append(all, State{"nextCode-" + n.String(), Refused, ui.NextCode{Wait: Wait, Until: until, Notice: n}})
+	}
+	for _, n := range []ui.Notice{ui.NoticePasskeyAdded, ui.NoticePasskeyRenamed, ui.NoticePasskeyRemoved} {
+		all = append(all, State{"passkeys-" + n.String(), SignedIn(), ui.Passkeys{Passkeys: passkeys[:1], Max: 10, Notice: n}})
+	}
+	for _, n := range []ui.Notice{ui.NoticePasskeyName, ui.NoticePasskeyNameTaken} {
+		all = append(all, State{"passkeyRename-" + n.String(), SignedIn(), ui.PasskeyRename{ID: "1a2b3c4d5e", Name: "Ordinateur", Notice: n}})
 	}
 	for _, k := range ui.Kinds() {
 		all = append(all, State{"problem-" + k.String(), Refused, ui.Problem{Kind: k}})
