@@ -124,6 +124,7 @@ type problemDetails struct {
 	Status    int    `json:"status"`
 	Login     string `json:"login,omitempty"`     // where to log in, for a page
 	Reference string `json:"reference,omitempty"` // for the help desk
+	Code      string `json:"code,omitempty"`      // for passkey.js
 }
 
 // loginRequired answers 401 to what is no page load, without a session.

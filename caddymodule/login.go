@@ -54,8 +54,11 @@ func stepOf(q authcore.Question) step {
 func (x *exchange) showStep(s step) error {
 	target := x.asked()
 	session, account, err := x.session(isUse(x.r))
-	fresh := err == nil && x.wantsFresh(session, account, target)
-	if err == nil && !fresh {
+	var lacks authcore.Why
+	if err == nil {
+		lacks = x.lacks(session, account, target)
+	}
+	if err == nil && lacks == 0 {
 		return x.onward(session, target, x.query(paramVisit))
 	}
 	if err != nil && !errors.Is(err, authcore.ErrNoSession) {
@@ -76,17 +79,19 @@ func (x *exchange) showStep(s step) error {
 		return x.redirect(x.site.origin.String() + stepOf(c.Question).path)
 	}
 	v := view{challenge: c}
+	v.site, v.target = x.app.origins.target(target)
+	x.keepLang()
 	switch {
-	case fresh && s.question == authcore.AskPasscode:
+	case lacks == authcore.PasskeyWanted && s.question == authcore.AskPasscode:
+		return x.askPasskey(v, account)
+	case lacks != 0 && s.question == authcore.AskPasscode:
 		v.notice, v.form = ui.NoticeFreshCode, form{ui.FieldIdentifier: string(account.Identifier)}
 	case s.question == authcore.AskPasscode && x.cookie(sessionCookie) != "":
 		v.notice = ui.NoticeSessionEnded
 	}
-	v.site, v.target = x.app.origins.target(target)
 	if s.question == authcore.AskPasscode && v.forKept() {
 		v.notice = ui.NoticeFormKept
 	}
-	x.keepLang()
 	return x.draw(http.StatusOK, s, v, "")
 }
 
@@ -95,24 +100,39 @@ func (v view) forKept() bool {
 	return v.site != nil && strings.HasPrefix(strings.TrimPrefix(v.target, v.site.origin.String()), ui.PathKept)
 }
 
-// wantsFresh tells whether somebody who is logged in must log in anew for the
-// page they want to open: their last code is too old for it. The new session
-// takes the place of the old one, under another name.
-func (x *exchange) wantsFresh(s authcore.Session, a authcore.Account, target string) bool {
+// lacks says why somebody who is logged in must log in anew for the page they
+// want to open: their last code is too old for it, or it takes a passkey. 0 is that
+// they need not. The new session takes the place of the old one, under another name.
+func (x *exchange) lacks(s authcore.Session, a authcore.Account, target string) authcore.Why {
 	to, address := x.app.origins.target(target)
-	if to == nil || to.isPortal() {
-		return false
+	if to == nil {
+		return 0
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return false
+		return 0
 	}
 	path, method := u.EscapedPath(), http.MethodGet
+	if to.isPortal() {
+		return x.ownLacks(s, path)
+	}
 	if path == ui.PathKept { // to send a form there again
 		path, method = u.Query().Get(paramPage), http.MethodPost
 	}
 	what := authcore.Access{Address: x.source().Address, Paths: pathReadings(path), Methods: []string{method}}
-	return to.requirement.Decide(s, a, what, x.gate.Now()).Decision == authcore.StepUp
+	if r := to.requirement.Decide(s, a, what, x.gate.Now()); r.Decision == authcore.StepUp {
+		return r.Why
+	}
+	return 0
+}
+
+// ownLacks is lacks for the portal's own pages.
+func (x *exchange) ownLacks(s authcore.Session, path string) authcore.Why {
+	late := path == ui.PathPasskeyAdd && !s.RecentCode(x.gate.Now()) || path == ui.PathPasskeyRemove && !s.Recent(x.gate.Now())
+	if late {
+		return authcore.CodeTooOld
+	}
+	return 0
 }
 
 // stale tells whether a login is better begun anew: over, or so near its end
@@ -259,12 +279,9 @@ func (x *exchange) replied(s step, v view, reply authcore.Reply) error {
 // granted gives the browser its session, under a new cookie value, and sends it
 // on.
 func (x *exchange) granted(s step, v view, reply authcore.Reply) error {
-	if err := x.endFormer(reply.Token); err != nil {
+	if err := x.enter(reply.Token); err != nil {
 		return x.refuse(unavailable, err)
 	}
-	h := x.w.Header()
-	x.site.origin.setCookie(h, sessionCookie, string(reply.Token))
-	x.site.origin.clearCookie(h, loginCookie)
 	target := v.target
 	if s.question != authcore.AskPasscode {
 		_, target = x.app.origins.target(reply.Challenge.Target)
@@ -278,6 +295,16 @@ func (x *exchange) granted(s step, v view, reply authcore.Reply) error {
 		return x.redirect(x.site.origin.String() + ui.PathPortal + "?" + paramNews + "=" + newsInService)
 	}
 	return x.redirect(x.site.origin.String() + ui.PathPortal)
+}
+
+// enter gives the browser its session, in the place of the one that it had.
+func (x *exchange) enter(token authcore.Token) error {
+	if err := x.endFormer(token); err != nil {
+		return err
+	}
+	x.site.origin.setCookie(x.w.Header(), sessionCookie, string(token))
+	x.site.origin.clearCookie(x.w.Header(), loginCookie)
+	return nil
 }
 
 // endFormer ends the session that the browser still had, if any: a new login
@@ -372,9 +399,11 @@ func readPasscode(typed string) (authcore.Passcode, ui.Notice) {
 
 // drawLogin draws the first page. When to try again comes from the clock alone,
 // the same for everybody: a key's own period would tell that the key exists.
-func drawLogin(_ *exchange, v view) (ui.Page, error) {
-	p := ui.Login{Identifier: v.form[ui.FieldIdentifier], Target: v.target, Notice: v.notice}
-	if v.site != nil {
+func drawLogin(x *exchange, v view) (ui.Page, error) {
+	// A passkey is added behind a PASSCODE only.
+	passkeys := x.gate.HasPasskeys() && v.target != x.app.portal.origin.String()+ui.PathPasskeyAdd
+	p := ui.Login{Passkeys: passkeys, Identifier: v.form[ui.FieldIdentifier], Target: v.target, Notice: v.notice}
+	if v.site != nil && !v.site.isPortal() {
 		p.Application = v.site.name
 	}
 	if v.notice == ui.NoticeRefused || v.notice == ui.NoticeCodeUsed {

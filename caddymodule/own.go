@@ -36,6 +36,15 @@ func init() {
 		pathSession:       {get: (*exchange).showSession},
 		pathHealth:        {get: (*exchange).showHealth},
 		pathKeys:          {get: (*exchange).showKeys},
+
+		ui.PathPasskeys:            {get: (*exchange).showPasskeys},
+		ui.PathPasskeyAdd:          {get: (*exchange).showPasskeyAdd, post: (*exchange).takePasskeyAdd},
+		ui.PathPasskeyRename:       {get: (*exchange).showPasskeyRename, post: (*exchange).takePasskeyRename},
+		ui.PathPasskeyRemove:       {get: (*exchange).showPasskeyRemove, post: (*exchange).takePasskeyRemove},
+		ui.PathPasskeyLoginOptions: {post: (*exchange).beginPasskeyLogin},
+		ui.PathPasskeyLogin:        {post: (*exchange).endPasskeyLogin},
+		ui.PathPasskeyNewOptions:   {post: (*exchange).beginPasskey},
+		ui.PathPasskeyNew:          {post: (*exchange).endPasskey},
 	}
 	for _, s := range steps {
 		portalRoutes[s.path] = route{
@@ -64,8 +73,11 @@ func (x *exchange) own() error {
 		return x.refuse(notFound, nil)
 	}
 	do, allow := to.post, "GET, HEAD, POST"
-	if to.post == nil {
+	switch {
+	case to.post == nil:
 		allow = "GET, HEAD"
+	case to.get == nil:
+		allow = "POST"
 	}
 	switch x.r.Method {
 	case http.MethodGet, http.MethodHead:
@@ -148,7 +160,7 @@ func (x *exchange) showPortal() error {
 	}
 	x.is(a)
 	x.keepLang()
-	var p ui.Portal
+	p := ui.Portal{Passkeys: x.gate.HasPasskeys()}
 	for _, t := range x.app.sites {
 		if t.requirement.Decide(s, a, authcore.Access{Address: x.source().Address}, x.gate.Now()).Decision != authcore.Deny {
 			p.Applications = append(p.Applications, ui.Application{Name: t.name, Description: t.description, URL: t.origin.String() + "/"})

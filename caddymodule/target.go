@@ -24,8 +24,7 @@ type origins map[origin]*site
 // slashes. So nothing is taken but visible ASCII without backslash, quote and
 // angle brackets, and what is sent back begins with an origin out of the
 // configuration. The fragment is cut off at the first "#", as browsers do in
-// every part of an address, and put back as it was. Of our own paths only the one
-// that offers a kept form is gone to.
+// every part of an address, and put back as it was. Of our own paths few are gone to.
 func (o origins) target(s string) (*site, string) {
 	if len(s) > maxTarget || !plainASCII(s) || strings.ContainsAny(s, "\\\"<>") {
 		return nil, ""
@@ -40,7 +39,7 @@ func (o origins) target(s string) (*site, string) {
 		return nil, ""
 	}
 	to, ok := o[from]
-	if !ok || u.Path != "" && u.Path[0] != '/' || reserved(u.Path) && u.EscapedPath() != ui.PathKept {
+	if !ok || u.Path != "" && u.Path[0] != '/' || reserved(u.Path) && !to.returnable(u.EscapedPath()) {
 		return nil, ""
 	}
 	address := from.String() + cmp.Or(u.EscapedPath(), "/")
@@ -51,4 +50,14 @@ func (o origins) target(s string) (*site, string) {
 		address += "#" + fragment
 	}
 	return to, address
+}
+
+// returnable tells whether a path of ours is one to come back to behind a login:
+// where a kept form is offered, and on the portal what a person does with their
+// passkeys.
+func (s *site) returnable(path string) bool {
+	if s.isPortal() {
+		return path == ui.PathPasskeys || path == ui.PathPasskeyAdd || path == ui.PathPasskeyRemove
+	}
+	return path == ui.PathKept
 }

@@ -130,7 +130,7 @@ func crossed(req *http.Request) *http.Request {
 func TestStatic(t *testing.T) {
 	s := startGate(t, "", "")
 	b := newBrowser(t)
-	types := map[string]string{"sesame.css": "text/css; charset=utf-8", "sesame.js": "text/javascript; charset=utf-8", "sesame.svg": "image/svg+xml"}
+	types := map[string]string{"sesame.css": "text/css; charset=utf-8", "sesame.js": "text/javascript; charset=utf-8", "passkey.js": "text/javascript; charset=utf-8", "sesame.svg": "image/svg+xml"}
 	for _, name := range ui.StaticNames() {
 		for _, host := range []string{"portail", "notes"} {
 			a := b.open(s.at(host, ui.StaticPath(name)))
