@@ -37,7 +37,7 @@ func (x *exchange) showAccount() error {
 	if err != nil {
 		return x.refuse(unavailable, err)
 	}
-	p := ui.Account{Notice: accountNews[x.query(paramNews)]}
+	p := ui.Account{Passkeys: x.gate.HasPasskeys(), Notice: accountNews[x.query(paramNews)]}
 	for _, one := range all {
 		p.Sessions = append(p.Sessions, ui.OpenSession{
 			ID: string(one.ID), Current: one.ID == s.ID, Since: one.Began.In(now().Location()), Address: one.Address, Agent: one.Agent,

@@ -160,7 +160,7 @@ func (x *exchange) showPortal() error {
 	}
 	x.is(a)
 	x.keepLang()
-	p := ui.Portal{Passkeys: x.gate.HasPasskeys()}
+	var p ui.Portal
 	for _, t := range x.app.sites {
 		if t.requirement.Decide(s, a, authcore.Access{Address: x.source().Address}, x.gate.Now()).Decision != authcore.Deny {
 			p.Applications = append(p.Applications, ui.Application{Name: t.name, Description: t.description, URL: t.origin.String() + "/"})

@@ -132,8 +132,8 @@ func TestPasskeyJourney(t *testing.T) {
 	if list.StatusCode != 200 || !strings.Contains(list.body, "Téléphone d’Ève") || !strings.Contains(list.body, "Clé d’accès ajoutée") || !strings.Contains(list.body, "Jamais utilisée.") {
 		t.Errorf("the list: %s\n%s", list.Status, list.body)
 	}
-	if portal := b.open(s.at("portail", "/")); !strings.Contains(portal.body, `/.sesame/account/passkeys"`) {
-		t.Error("the portal does not lead to the passkeys")
+	if account := b.open(s.at("portail", "/.sesame/account")); !strings.Contains(account.body, `/.sesame/account/passkeys"`) {
+		t.Error("the account does not lead to the passkeys")
 	}
 	target := s.at("notes", "/deep?a=b")
 	for _, identifier := range []string{"", "edupont", " EDupont ", "no identifier at all"} {
