@@ -8,6 +8,8 @@ FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 # The least that authcore's tests must cover, in percent.
 COVERAGE  := 90
+# The most that one package may take: a slow machine is no failure.
+TIMEOUT   ?= 40m
 
 .PHONY: build test tools race cover lint fuzz oracles bench screenshots clean
 
@@ -21,7 +23,7 @@ test: tools race cover ## everything that must be green
 
 race:
 	$(GO) vet ./...
-	$(GO) test -race -shuffle=on ./...
+	$(GO) test -race -shuffle=on -timeout $(TIMEOUT) ./...
 
 cover:
 	$(GO) test -coverprofile=coverage.authcore ./authcore
