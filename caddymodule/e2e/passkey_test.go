@@ -107,6 +107,20 @@ const autofill = `if (sessionStorage.getItem("autofill")) {
 	};
 }`
 
+// lured has the browser sign a ceremony that the portal has begun for a page that is
+// not the portal's, which the browser allows on the same host: the port is no part of
+// an RP ID (Web Authentication, section 5.1.4.1), but it is of the origin signed.
+const lured = `(async () => {
+	const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+	const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+	const { options } = %s;
+	const given = await navigator.credentials.get({ publicKey: { ...options, challenge: bytes(options.challenge), allowCredentials: [] } });
+	const { clientDataJSON, authenticatorData, signature, userHandle } = given.response;
+	return JSON.stringify({ id: given.id, rawId: text(given.rawId), type: given.type, clientExtensionResults: {}, response: {
+		clientDataJSON: text(clientDataJSON), authenticatorData: text(authenticatorData), signature: text(signature), userHandle: text(userHandle),
+	} });
+})()`
+
 // TestPasskeysInChromium plays every ceremony in a real browser, as it should be
 // and as it should not.
 func TestPasskeysInChromium(t *testing.T) {
@@ -141,9 +155,29 @@ func TestPasskeysInChromium(t *testing.T) {
 		t.Errorf("the command line has %s", list)
 	}
 
-	play := func(name string, do func(c *chromium)) {
-		t.Run(name, func(t *testing.T) { do(&chromium{t, c.ctx}) })
-	}
+	p := &passkeyPlay{t, s, c, phone, tablet}
+	p.accepted()
+	p.misbehaved()
+	p.forged()
+	p.ended()
+}
+
+// passkeyPlay is somebody with two passkeys in their browser, and in their hand the
+// tablet.
+type passkeyPlay struct {
+	t             *testing.T
+	s             *server
+	c             *chromium
+	phone, tablet webauthn.AuthenticatorID
+}
+
+func (p *passkeyPlay) play(name string, do func(c *chromium)) {
+	p.t.Run(name, func(t *testing.T) { do(&chromium{t, p.c.ctx}) })
+}
+
+// accepted is what works.
+func (p *passkeyPlay) accepted() {
+	s, play := p.s, p.play
 	play("step up", func(c *chromium) {
 		target := s.notes("/conseil/3eB?trimestre=2&x=y")
 		c.open(target)
@@ -169,6 +203,11 @@ func TestPasskeysInChromium(t *testing.T) {
 		c.attempt(s, "nobody.here")
 		c.says("L’opération a été annulée, ou elle a pris trop de temps.") // the browser finds no such credential
 	})
+}
+
+// misbehaved is what an authenticator says that cannot be accepted.
+func (p *passkeyPlay) misbehaved() {
+	s, play, tablet := p.s, p.play, p.tablet
 	play("no user verification", func(c *chromium) {
 		yes, no := true, false
 		c.misbehave(webauthn.SetResponseOverrideBitsParams{AuthenticatorID: tablet, IsBadUV: &yes})
@@ -200,6 +239,11 @@ func TestPasskeysInChromium(t *testing.T) {
 			}
 		}
 	})
+}
+
+// forged is what the authenticator said for something else.
+func (p *passkeyPlay) forged() {
+	s, play := p.s, p.play
 	play("a response sent again", func(c *chromium) {
 		c.attempt(s, "")
 		c.entered()
@@ -228,6 +272,30 @@ func TestPasskeysInChromium(t *testing.T) {
 			}
 		}
 	})
+	play("a page on the portal's host and another port", func(c *chromium) {
+		c.forget()
+		c.open(s.portal("/.sesame/login"))
+		c.until(`document.querySelector("[data-csrf]")`)
+		begun := eval[string](c, `fetch("/.sesame/passkey/login/options", { method: "POST", headers: { "Content-Type": "application/json" },
+			body: JSON.stringify({ csrf: document.querySelector("[data-csrf]").dataset.csrf, identifier: "" }) }).then((answer) => answer.text())`)
+		c.open("http://portail.localhost:" + s.app.URL[strings.LastIndex(s.app.URL, ":")+1:])
+		response := eval[string](c, fmt.Sprintf(lured, begun))
+		c.open(s.portal("/.sesame/login"))
+		c.until(`document.querySelector("[data-csrf]")`)
+		reference := eval[string](c, fmt.Sprintf(`fetch("/.sesame/passkey/login", { method: "POST", headers: { "Content-Type": "application/json" },
+			body: JSON.stringify({ csrf: document.querySelector("[data-csrf]").dataset.csrf, ceremony: (%s).ceremony, target: "", response: %s }) })
+			.then(async (answer) => answer.status === 403 ? (await answer.json()).reference : "the status " + answer.status)`, begun, response))
+		if got := s.sesame("audit", "--reference", reference); !strings.Contains(got, "passkey-refused") || !strings.Contains(got, "origin") {
+			c.t.Errorf("under the reference %s the audit trail has %q", reference, got)
+		}
+		c.open(s.portal("/"))
+		c.says("PASSCODE")
+	})
+}
+
+// ended is what opens nothing any more.
+func (p *passkeyPlay) ended() {
+	s, play, phone, tablet := p.s, p.play, p.phone, p.tablet
 	play("a counter that goes back", func(c *chromium) {
 		c.count(tablet, 1)
 		c.attempt(s, "")

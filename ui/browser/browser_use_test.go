@@ -376,3 +376,27 @@ func TestBrowserWithoutJavaScript(t *testing.T) {
 		t.Errorf("the forms posted are %v", posts)
 	}
 }
+
+// A passkey is the one thing that takes JavaScript: without it the pages say so, and
+// show no button that does nothing.
+func TestBrowserPasskeysWithoutJavaScript(t *testing.T) {
+	s, ctx := newSite(t), newBrowser(t)
+	if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	for state, want := range map[string]string{
+		"login-passkey": "JavaScript", "passkeyWanted": "JavaScript", "passkeyAdd-passkeyScript": "JavaScript est nécessaire",
+	} {
+		for _, width := range []int64{1280, 320} {
+			do(ctx, t, chromedp.EmulateViewport(width, 800), chromedp.Navigate(s.address(ui.French, state)))
+			frame(ctx, t)
+			if got := ask[string](ctx, t, `document.querySelector("main").innerText`); !strings.Contains(got, want) {
+				t.Errorf("%s does not say that it needs JavaScript:\n%s", state, got)
+			}
+			if ask[bool](ctx, t, `[...document.querySelectorAll("[data-passkey] button[type=button]")].some((b) => b.getBoundingClientRect().width > 0)`) {
+				t.Errorf("%s shows a button that does nothing", state)
+			}
+			shoot(ctx, t, fmt.Sprintf("%s.fr.nojs.%d", state, width))
+		}
+	}
+}
