@@ -95,6 +95,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			}
 //			public      <paths...>
 //			activity    pages|requests
+//			session_warning inject
 //			headers     remote-user|x-forwarded|cleartrust
 //			header      <name> <value>
 //			charset     utf-8|latin1|ascii|base64|rfc8187
@@ -298,6 +299,8 @@ func (app *Application) parseOption(d *caddyfile.Dispenser, option string) error
 		return some(d, &app.Public)
 	case "activity":
 		return word(d, &app.Activity)
+	case "session_warning":
+		return word(d, &app.SessionWarning)
 	case "headers":
 		return word(d, &app.Headers)
 	case "header":

@@ -30,6 +30,7 @@ type site struct {
 	assertion   bool
 	large       firsts // whose headers are long, once each
 	anyUse      bool   // every request keeps the session, and not only pages
+	inject      bool   // the script that warns before the end of a session goes behind pages
 }
 
 // isPortal tells whether the site is the portal and not an application.
@@ -126,6 +127,9 @@ func (s *settings) addApplication(app *Application) error {
 	if t.anyUse, err = app.anyUse(); err != nil {
 		return err
 	}
+	if t.inject = app.SessionWarning == warningInject; !t.inject && app.SessionWarning != "" {
+		return fmt.Errorf("session_warning %s: there is only %s", app.SessionWarning, warningInject)
+	}
 	return s.add(t)
 }
 
@@ -134,6 +138,9 @@ const (
 	activityPages    = "pages"
 	activityRequests = "requests"
 )
+
+// warningInject is the one word for who puts the warning into pages.
+const warningInject = "inject"
 
 // anyUse tells whether every request keeps the session.
 func (app *Application) anyUse() (bool, error) {

@@ -151,6 +151,13 @@ type Application struct {
 	// what it is for (Sec-Fetch-Mode) opens a page if it accepts text/html by name
 	// and is not XMLHttpRequest's.
 	Activity string `json:"activity,omitempty"`
+	// inject puts the script that warns before the end of a session behind the
+	// pages of the application: for one that cannot include it itself, as in
+	// <script src="/.sesame/session.js" defer></script>. Only pages of HTML whose
+	// policy lets them load it get it. The application is then asked not to compress
+	// its pages; a handler before the gate may do so (encode, in a route that begins
+	// with it). Default: none do.
+	SessionWarning string `json:"session_warning,omitempty"`
 	// The headers that tell it who is there: remote-user, x-forwarded or
 	// cleartrust, which are those of RSA Access Manager as the académies name
 	// them. Default: remote-user, or none when Header is given. What is unknown of

@@ -150,8 +150,13 @@ func (x *exchange) pass(s authcore.Session, a *authcore.Account, what authcore.A
 	}
 	w, r := x.app.streams.watch(x.w, x.r, func() bool { return x.mayGoOn(what) })
 	defer w.end()
-	x.w, x.r = w, r
-	return x.on(next)
+	answer, finish := x.injected(w, r)
+	x.w, x.r = answer, r
+	if err := x.on(next); err != nil {
+		return err
+	}
+	finish()
+	return nil
 }
 
 // on hands the request on, and says that it came by here.

@@ -47,10 +47,9 @@ const keptMaxAge = 600
 func (x *exchange) isLateForm() bool {
 	h := x.r.Header
 	mediaType, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	site := h.Get("Sec-Fetch-Site")
 	return x.r.Method == http.MethodPost && isNavigation(x.r) &&
 		err == nil && (mediaType == "application/x-www-form-urlencoded" || mediaType == "multipart/form-data") && h.Get("Content-Encoding") == "" &&
-		(site == "same-origin" || site == "" && h.Get("Origin") == x.site.origin.String())
+		x.fromHere()
 }
 
 // late answers to a request that is no page load and whose session has ended; or,

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"context"
 	"errors"
-	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -14,8 +13,7 @@ import (
 
 // The gate's own paths that are no pages of ui.
 const (
-	pathSession = ownPrefix + "session"
-	pathHealth  = ownPrefix + "health"
+	pathHealth = ownPrefix + "health"
 )
 
 // route is what one path of ours does. A method without a function is refused.
@@ -33,9 +31,11 @@ func init() {
 		ui.PathLogout:     {get: (*exchange).showLogout, post: (*exchange).takeLogout},
 		ui.PathAssistance: {get: (*exchange).showAssistance},
 		ui.PathAccount:    {get: (*exchange).showAccount, post: (*exchange).takeAccount},
-		pathSession:       {get: (*exchange).showSession},
 		pathHealth:        {get: (*exchange).showHealth},
 		pathKeys:          {get: (*exchange).showKeys},
+
+		ui.PathSession:       {get: (*exchange).showSession, post: (*exchange).takeSession},
+		ui.PathSessionScript: {get: (*exchange).showScript},
 
 		ui.PathPasskeys:            {get: (*exchange).showPasskeys},
 		ui.PathPasskeyAdd:          {get: (*exchange).showPasskeyAdd, post: (*exchange).takePasskeyAdd},
@@ -53,11 +53,12 @@ func init() {
 		}
 	}
 	siteRoutes = map[string]route{
-		pathTicket:    {get: (*exchange).takeTicket},
-		ui.PathKept:   {get: (*exchange).showKept, post: (*exchange).dropKept},
-		ui.PathLogout: {get: (*exchange).showLogout, post: (*exchange).takeLogout},
-		pathSession:   {get: (*exchange).showSession},
-		pathHealth:    {get: (*exchange).showHealth},
+		pathTicket:           {get: (*exchange).takeTicket},
+		ui.PathKept:          {get: (*exchange).showKept, post: (*exchange).dropKept},
+		ui.PathLogout:        {get: (*exchange).showLogout, post: (*exchange).takeLogout},
+		ui.PathSession:       {get: (*exchange).showSession, post: (*exchange).takeSession},
+		ui.PathSessionScript: {get: (*exchange).showScript},
+		pathHealth:           {get: (*exchange).showHealth},
 	}
 }
 
@@ -239,24 +240,6 @@ func (x *exchange) takeLogout() error {
 	x.site.origin.clearCookie(h, visitCookie)
 	h.Set("Clear-Site-Data", `"cookies", "storage"`)
 	return x.page(http.StatusOK, x.frame(), ui.LoggedOut{})
-}
-
-// showSession tells a page's script how long the session lasts. Asking is no use
-// of it.
-func (x *exchange) showSession() error {
-	s, _, err := x.session(false)
-	if errors.Is(err, authcore.ErrNoSession) {
-		return x.loginRequired()
-	}
-	if err != nil {
-		return x.refuse(unavailable, err)
-	}
-	end := s.Idle
-	if s.End.Before(end) {
-		end = s.End
-	}
-	left := math.Max(0, math.Floor(end.Sub(x.gate.Now()).Seconds()))
-	return x.json(http.StatusOK, "application/json; charset=utf-8", map[string]int{"seconds_left": int(left)})
 }
 
 // healthTimeout bounds how long a load balancer waits for an answer.

@@ -183,7 +183,7 @@ func TestOwnPaths(t *testing.T) {
 		t.Errorf("an application got %v", got)
 	}
 	for path, allow := range map[string]string{
-		"/": "GET, HEAD", "/.sesame/session": "GET, HEAD", "/.sesame/health": "GET, HEAD", "/.sesame/jwks.json": "GET, HEAD", "/.sesame/assistance": "GET, HEAD", "/.sesame/account": "GET, HEAD, POST", "/.sesame/login": "GET, HEAD, POST", "/.sesame/logout": "GET, HEAD, POST",
+		"/": "GET, HEAD", "/.sesame/session": "GET, HEAD, POST", "/.sesame/session.js": "GET, HEAD", "/.sesame/health": "GET, HEAD", "/.sesame/jwks.json": "GET, HEAD", "/.sesame/assistance": "GET, HEAD", "/.sesame/account": "GET, HEAD, POST", "/.sesame/login": "GET, HEAD, POST", "/.sesame/logout": "GET, HEAD, POST",
 	} {
 		for _, method := range []string{"PUT", "DELETE", "PROPFIND", "POST", "TRACE"} {
 			if strings.Contains(allow, method) {
@@ -240,8 +240,8 @@ func TestHealthAndSession(t *testing.T) {
 			t.Errorf("health of %s: %s %q", host, a.Status, a.body)
 		}
 		a = b.do(b.request("GET", s.at(host, "/.sesame/session"), "Accept", "*/*"))
-		var got map[string]int
-		if err := json.Unmarshal([]byte(a.body), &got); err != nil || len(got) != 1 || got["seconds_left"] < 3590 || got["seconds_left"] > 3600 {
+		var got sessionState
+		if err := json.Unmarshal([]byte(a.body), &got); err != nil || got.SecondsLeft < 3590 || got.SecondsLeft > 3600 || got.WarningSeconds != 300 || !got.Extendable {
 			t.Errorf("session on %s: %s %s, %v", host, a.Header.Get("Content-Type"), a.body, err)
 		}
 		if a := newBrowser(t).do(b.request("GET", s.at(host, "/.sesame/session"))); a.StatusCode != 401 {

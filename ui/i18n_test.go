@@ -3,6 +3,8 @@ package ui_test
 import (
 	"bytes"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -75,6 +77,13 @@ func TestEveryTextIsUsed(t *testing.T) {
 		for _, found := range regexp.MustCompile(`⟦([^⟧]+)⟧`).FindAllStringSubmatch(page, -1) {
 			used[found[1]] = true
 		}
+	}
+	script, err := os.ReadFile(filepath.Join("client", "session.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range regexp.MustCompile(`\bsay\.(\w+)`).FindAllStringSubmatch(string(script), -1) {
+		used["warning."+found[1]] = true
 	}
 	for key := range texts(t, ui.French) {
 		if !used[key] {

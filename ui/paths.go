@@ -18,6 +18,13 @@ const (
 	PathPasskeyRemove = "/.sesame/account/passkeys/remove"
 )
 
+// PathSessionScript is where every host serves SessionScript, and PathSession what
+// that asks: JSON, and no page.
+const (
+	PathSessionScript = "/.sesame/session.js"
+	PathSession       = "/.sesame/session"
+)
+
 // The paths that passkey.js asks: JSON, and no pages.
 const (
 	PathPasskeyLoginOptions = "/.sesame/passkey/login/options"

@@ -124,13 +124,14 @@ func TestNothingIsInline(t *testing.T) {
 	})
 }
 
-// What a page loads comes from its own host and is one of the static files.
+// What a page loads comes from its own host and is one of the static files; who is
+// logged in is warned before the end of the session as well.
 func TestPagesLoadOnlyStaticFiles(t *testing.T) {
 	loaded := make(map[string]bool)
 	for _, name := range ui.StaticNames() {
 		loaded[ui.StaticPath(name)] = false
 	}
-	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
+	everyPage(t, func(t *testing.T, st states.State, _ ui.Lang, page string) {
 		root := parse(t, page)
 		var addresses []string
 		for _, n := range all(root, "script", "img", "use", "image") {
@@ -139,7 +140,14 @@ func TestPagesLoadOnlyStaticFiles(t *testing.T) {
 		for _, n := range all(root, "link") {
 			addresses = append(addresses, get(n, "href"))
 		}
+		warns := slices.Contains(addresses, ui.PathSessionScript)
+		if want := st.Frame.Person != ""; warns != want {
+			t.Errorf("the page warns before the end of a session: %v, want %v", warns, want)
+		}
 		for _, address := range addresses {
+			if address == ui.PathSessionScript {
+				continue
+			}
 			if _, ok := loaded[address]; !ok {
 				t.Errorf("the page loads %q, which is no static file", address)
 			}

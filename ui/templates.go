@@ -35,9 +35,10 @@ func parseTemplates(c catalogue) (map[string]*template.Template, error) {
 	return pages, nil
 }
 
-// functions are what the templates may call: t for a text, tel for a
-// telephone number's address, static for the path of a static file, key for the drawing of a key, sample for the PIN of
-// the examples.
+// functions are what the templates may call: t for a text, tel for a telephone
+// number's address, static for the path of a static file, sessionScript for that of
+// the script which warns before the end of a session, key for the drawing of a key,
+// sample for the PIN of the examples.
 func functions(c catalogue) template.FuncMap {
 	return template.FuncMap{
 		"t":   c.text,
@@ -48,7 +49,8 @@ func functions(c catalogue) template.FuncMap {
 			}
 			return "", fmt.Errorf("there is no static file %q", name)
 		},
-		"key":    drawKey,
-		"sample": func() string { return samplePIN },
+		"sessionScript": func() string { return PathSessionScript },
+		"key":           drawKey,
+		"sample":        func() string { return samplePIN },
 	}
 }

@@ -97,8 +97,17 @@ func dossier(received *posts) http.Handler {
 // behind a proxy that notes what browsers send.
 func newMovedServer(t *testing.T) (s *server, sent, received *posts, move func(time.Duration)) {
 	t.Helper()
-	sent, received = &posts{}, &posts{}
-	app := httptest.NewServer(dossier(received))
+	received = &posts{}
+	s, sent, move = newMovedServerBefore(t, dossier(received), "")
+	return s, sent, received, move
+}
+
+// newMovedServerBefore is the same before another application, whose block in the
+// configuration has more lines.
+func newMovedServerBefore(t *testing.T, application http.Handler, more string) (s *server, sent *posts, move func(time.Duration)) {
+	t.Helper()
+	sent = &posts{}
+	app := httptest.NewServer(application)
 	t.Cleanup(app.Close)
 	_, inner, _ := net.SplitHostPort(freeAddress(t))
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -140,13 +149,14 @@ func newMovedServer(t *testing.T) (s *server, sent, received *posts, move func(t
 	s = newServerWith(t, func(s *server) string {
 		_, s.port, _ = net.SplitHostPort(front.Listener.Addr().String())
 		text := strings.ReplaceAll(s.caddyfile(), s.app.Listener.Addr().String(), app.Listener.Addr().String())
+		text = strings.Replace(text, "name   \"Carnet de notes\"", more+"name   \"Carnet de notes\"", 1)
 		text = strings.ReplaceAll(text, "http_port "+s.port, "http_port "+inner)
 		for _, site := range []string{s.portal(""), s.notes(""), s.autre("")} {
 			text = strings.ReplaceAll(text, site+" {\n\tbind", strings.Replace(site, s.port, inner, 1)+" {\n\tbind")
 		}
 		return text
 	})
-	return s, sent, received, move
+	return s, sent, move
 }
 
 // TestALongForm is filled in, its session expires, it is sent, and after the login

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +43,8 @@ type site struct {
 	mu    sync.Mutex
 	posts []post
 	held  func() // what a post waits for before it is answered
+
+	left atomic.Int32 // how long the session lasts, in seconds
 }
 
 // post is one form that has arrived.
@@ -56,6 +60,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	s := &site{renderer: renderer, pages: make(map[string]states.State)}
+	s.left.Store(3600)
 	for _, st := range states.All() {
 		s.pages[st.Name] = st
 	}
@@ -63,6 +68,14 @@ func newSite(t *testing.T) *site {
 	mux.HandleFunc("GET /{lang}/{state}", s.page)
 	mux.HandleFunc("GET /sheet/{lang}/{name}", s.servesSheets)
 	mux.HandleFunc("POST /", s.post)
+	mux.HandleFunc("GET "+ui.PathSessionScript, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		_, _ = w.Write(ui.SessionScript())
+	})
+	mux.HandleFunc("GET "+ui.PathSession, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"seconds_left":%d,"warning_seconds":300,"extendable":true}`, s.left.Load())
+	})
 	mux.Handle("GET "+ui.StaticPrefix, http.StripPrefix(ui.StaticPrefix, http.FileServerFS(ui.Static())))
 	s.Server = httptest.NewServer(strict(mux))
 	t.Cleanup(s.Close)
