@@ -60,6 +60,8 @@ const (
 	PasskeyCloned                          // "passkey-cloned": its counter went back; it opens nothing any more
 	ClockDoubted                           // "clock-doubted": the server's clock was set back, or leapt ahead
 	ClockAccepted                          // "clock-accepted": by an administrator, as it is; all sessions ended
+	RequestSent                            // "request-sent": for assistance, by whoever it says; the reference is its own
+	RequestRemoved                         // "request-removed": by an administrator, before its time
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -71,7 +73,8 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"pin-change-required", "pin-change-asked", "activation-given", "activation-wrong", "key-replaced", "delegation-given", "delegation-ended",
 	"audit-purged", "data-erased", "form-kept", "form-sent-again", "form-dropped",
 	"passkey-added", "passkey-renamed", "passkey-removed", "passkey-used", "passkey-refused", "passkey-cloned",
-	"clock-doubted", "clock-accepted"}}
+	"clock-doubted", "clock-accepted",
+	"request-sent", "request-removed"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

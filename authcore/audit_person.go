@@ -20,6 +20,7 @@ type PersonData struct {
 	Keys     []KeyInfo
 	Sessions []Session // ended ones too, and those on applications' hosts
 	Events   []Event   // without who acted, and so without MAC
+	Requests []Request // for assistance, sent while logged in; without descriptions and screenshots
 }
 
 // administrator stands for whoever acted, in PersonData.
@@ -51,13 +52,16 @@ func (g *Gate) ExportPerson(ctx context.Context, id Identifier) (PersonData, err
 	if d.Events, err = g.Events(ctx, AuditQuery{User: id}); err != nil {
 		return d, err
 	}
+	if d.Requests, err = g.Requests(ctx, RequestQuery{Holder: id}, "", 0); err != nil {
+		return d, err
+	}
 	for i := range d.Events {
 		if e := &d.Events[i]; e.Actor != "" {
 			e.Actor = administrator
 		}
 		d.Events[i].MAC = nil
 	}
-	if d.Account == nil && len(d.Keys)+len(d.Sessions)+len(d.Events) == 0 {
+	if d.Account == nil && len(d.Keys)+len(d.Sessions)+len(d.Events)+len(d.Requests) == 0 {
 		return d, g.shared.store.View(ctx, func(r store.Reader) error { return g.nothingOf(r, id) })
 	}
 	return d, nil
@@ -101,7 +105,7 @@ func (g *Gate) sessionsOf(r store.Reader, id Identifier) (sessions []Session, er
 
 // ErasePerson deletes what is left of a person whose account was removed (GDPR
 // art. 17): the entries of the audit trail about them, what these are looked up
-// by, their sessions, kept forms and count of failures. The head of their chain stays
+// by, their sessions, kept forms, requests for assistance and count of failures. The head of their chain stays
 // under a mark that says nothing without the secret file, with the day of the
 // erasure, as long as an entry would; and an entry says who erased somebody's
 // data, and not whose. It is written first: an erasure that breaks off is
@@ -123,7 +127,7 @@ func (g *Gate) ErasePerson(ctx context.Context, by Actor, id Identifier) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(g.eraseEntries(ctx, id), g.forgetForms(ctx, id)); err != nil {
+	if err := errors.Join(g.eraseEntries(ctx, id), g.forgetForms(ctx, id), g.forgetRequests(ctx, id)); err != nil {
 		return err
 	}
 	return g.deleteAll(ctx, sessions)

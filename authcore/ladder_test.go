@@ -99,6 +99,11 @@ var rungs = []struct {
 		direct: map[string]string{"os": "no file", "context": "nothing waits", "crypto/rand": "nothing is drawn"},
 	},
 	{
+		pkg:    "authcore/screenshot",
+		deep:   map[string]string{module + "": "points at the bottom of the ladder", "net": "bytes in, bytes out"},
+		direct: map[string]string{"os": "no file", "time": "no clock", "context": "nothing waits", "crypto/rand": "nothing is drawn"},
+	},
+	{
 		pkg: "authcore/store",
 		deep: map[string]string{
 			module + "authcore":         "a store does not know what a key or a session is",

@@ -57,6 +57,9 @@ type Policy struct {
 	// Retention is how long the audit trail keeps an entry: a day or more, or 0
 	// for ever.
 	Retention time.Duration
+	// Requests is how long a request for assistance is kept: a day or more, 5 years
+	// at most.
+	Requests time.Duration
 }
 
 // DefaultPolicy returns the values SecurID users know (windows ±1, ±3, ±10;
@@ -72,7 +75,7 @@ func DefaultPolicy() Policy {
 		SlowAfter: 5, SlowFirst: 30 * time.Second, SlowMost: time.Hour, PairAfter: 100,
 		Page: 12 * time.Hour, Challenge: 10 * time.Minute, Repeat: 10 * time.Second,
 		Idle: time.Hour, Absolute: 10 * time.Hour,
-		Ticket: time.Minute, Retention: 365 * day,
+		Ticket: time.Minute, Retention: 365 * day, Requests: 90 * day,
 	}
 }
 
@@ -99,6 +102,8 @@ func (p Policy) Validate() error {
 		return fmt.Errorf("a session lasts at least a minute idle, at most a week in all, and idle no longer than in all: not %s and %s", p.Idle, p.Absolute)
 	case p.Retention != 0 && p.Retention < day:
 		return fmt.Errorf("the audit trail keeps an entry for a day or more, or for ever: not for %s", p.Retention)
+	case p.Requests < day || p.Requests > 5*365*day:
+		return fmt.Errorf("a request for assistance is kept between a day and five years: not %s", p.Requests)
 	case p.Ticket < time.Second || p.Ticket > 5*time.Minute:
 		return fmt.Errorf("a hand-over ticket lives between a second and five minutes: not %s", p.Ticket)
 	}

@@ -22,6 +22,7 @@ import (
 //	audit/TIME-REFERENCE-N   chain/IDENTIFIER|~WORD   index/user|key|reference/VALUE/TIME-REFERENCE-N
 //	import/current   staged/ID-NUMBER   kept/HASH   part/HASH-NUMBER   slots/kept
 //	passkey/MARK   ceremony/HASH   clock/highest   open/IDENTIFIER
+//	request/TIME-REFERENCE   asked/REFERENCE   requested/REFERENCE-NUMBER-NUMBER   asked-today/all
 //
 // A record is one version byte and an AEAD ciphertext whose associated data are
 // version and name: a record copied under another name does not open. What is
@@ -42,6 +43,8 @@ const (
 	slotsName     = "slots/kept"
 	passkeyPrefix = "passkey/"
 	clockName     = "clock/highest"
+	requestPrefix = "request/"
+	todayName     = "asked-today/all"
 
 	recordVersion = 1
 )

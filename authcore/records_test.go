@@ -73,10 +73,18 @@ var goldenRecords = map[string]any{
 	"chain": chainRecord{Last: 9, Gone: spans{{1, 5}, {7, 7}}, Chains: 2, Removed: 6, Untold: 3, Erased: recordTime},
 	"kept": keptForm{Holder: "jdupont", Host: "app.test", Address: "https://app.test/save?id=1", Page: "https://app.test/edit?id=1", ContentType: "multipart/form-data; boundary=x",
 		Parts: 32, Sent: recordTime, Until: recordTime},
-	"part":         []byte("a=b&c=%C3%A9"),
-	"slots":        []keptSlot{{Form: "hash-of-the-name", Parts: 32, Holder: "jdupont", Session: "name-of-the-session", Until: recordTime}},
-	"clock":        clockRecord{Highest: recordTime},
-	"open":         []openSession{{ID: "name-of-the-session", End: recordTime}},
+	"part":  []byte("a=b&c=%C3%A9"),
+	"slots": []keptSlot{{Form: "hash-of-the-name", Parts: 32, Holder: "jdupont", Session: "name-of-the-session", Until: recordTime}},
+	"clock": clockRecord{Highest: recordTime},
+	"open":  []openSession{{ID: "name-of-the-session", End: recordTime}},
+	"request": requestRecord{
+		Reference: "7F3K-Q2M9", Surname: "Dupont", GivenName: "Jeanne", Function: "DIR", Establishment: "Collège, 0441550W", Email: "jeanne.dupont@ac-example.fr",
+		Phone: "02 40 00 00 00", Hours: "le matin", Subject: "PASSCODE refusé", Accounts: "jdupont", KeyNumber: "…4821", Refusal: "QX4T-2M9K", Met: "1 septembre, 9 h 58",
+		Application: "Carnet de notes", Holder: "jdupont", UAI: "0441550W", Description: 2, Pictures: []pictureRecord{{Type: "image/png", Parts: 16}}, Sent: recordTime, Until: recordTime,
+	},
+	"asked":        "1b2c3d4e5f607182-7F3K-Q2M9",
+	"requested":    []byte("a part"),
+	"asked-today":  askedToday{Day: recordTime, Count: 7},
 	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime},
 }
 
@@ -156,6 +164,10 @@ func livedIn(t tb) *handover {
 	_, err = h.Keep(t.Context(), Session{ID: "s", Host: appHost, Holder: "jdupont"}, Form{Address: "https://app.test/save", Body: []byte("a=b")}, Source{})
 	mustBeNil(t, err)
 	mustBeNil(t, h.KeepTime(t.Context()))
+	_, err = h.AdmitRequest(t.Context(), "", Source{})
+	mustBeNil(t, err)
+	_, err = h.Ask(t.Context(), "nonce", requestFor("jdupont"), nil, Source{})
+	mustBeNil(t, err)
 	return h
 }
 

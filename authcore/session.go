@@ -235,8 +235,12 @@ func (g *Gate) Sessions(ctx context.Context, of Identifier, after SessionID, lim
 // act runs one change by an administrator or a session, with its audit entries
 // in the same transaction and the log behind it.
 func (g *Gate) act(ctx context.Context, change func(store.Writer, time.Time) ([]Event, error)) error {
+	return g.actUnder(ctx, NewReference(), change)
+}
+
+// actUnder is act under a reference that there is already.
+func (g *Gate) actUnder(ctx context.Context, reference Reference, change func(store.Writer, time.Time) ([]Event, error)) error {
 	var events []Event
-	reference := NewReference()
 	err := g.shared.store.Update(ctx, func(w store.Writer) (err error) {
 		now := g.now()
 		if events, err = change(w, now); err != nil {

@@ -22,7 +22,10 @@ func TestWords(t *testing.T) {
 		pin-change-required pin-change-asked activation-given activation-wrong key-replaced delegation-given delegation-ended audit-purged data-erased
 		form-kept form-sent-again form-dropped
 		passkey-added passkey-renamed passkey-removed passkey-used passkey-refused passkey-cloned
-		clock-doubted clock-accepted`)
+		clock-doubted clock-accepted
+		request-sent request-removed`)
+	checkWords[RequestField](t, "surname given-name function establishment email phone hours subject description accounts key reference met application")
+	checkWords[RequestProblem](t, "missing too-long malformed no-text")
 	checkWords[ClockState](t, "sound behind early ahead")
 	checkWords[AccountField](t, "given_name surname email groups functions establishment end "+
 		"FrEduRne FrEduRneResp FrEduResDel FrEduGestResp FrEduFonctAdm codaca title grade discipline fonctm typensi employeeNumber datenaissance civilite codecivilite")
