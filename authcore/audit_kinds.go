@@ -62,6 +62,8 @@ const (
 	ClockAccepted                          // "clock-accepted": by an administrator, as it is; all sessions ended
 	RequestSent                            // "request-sent": for assistance, by whoever it says; the reference is its own
 	RequestRemoved                         // "request-removed": by an administrator, before its time
+	StoreBackedUp                          // "store-backed-up"
+	StoreRestored                          // "store-restored": from a backup; what was decided since is lost
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -74,7 +76,8 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"audit-purged", "data-erased", "form-kept", "form-sent-again", "form-dropped",
 	"passkey-added", "passkey-renamed", "passkey-removed", "passkey-used", "passkey-refused", "passkey-cloned",
 	"clock-doubted", "clock-accepted",
-	"request-sent", "request-removed"}}
+	"request-sent", "request-removed",
+	"store-backed-up", "store-restored"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

@@ -26,6 +26,23 @@ type Config struct {
 	OnAlert func(EventKind)
 }
 
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	if c.Policy == (Policy{}) {
+		c.Policy = DefaultPolicy()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.OnAlert == nil {
+		c.OnAlert = func(EventKind) {}
+	}
+	return c
+}
+
 // Gate is the whole domain over one store: logins, sessions, administration. It
 // is safe for use by several goroutines.
 type Gate struct {
@@ -58,27 +75,19 @@ const (
 // New makes a gate over a store, which it prepares when it is new. An import that
 // was broken off is finished, which takes about a millisecond for ten keys,
 // whatever the context; or it is forgotten (see Import). Errors:
-// ErrWrongSecret, a sentence about the policy, the store's.
+// ErrWrongSecret, ErrNewerStore, a sentence about the policy, the store's.
 func New(ctx context.Context, c Config) (*Gate, error) {
-	if c.Policy == (Policy{}) {
-		c.Policy = DefaultPolicy()
-	}
+	c = c.withDefaults()
 	if err := c.Policy.Validate(); err != nil {
 		return nil, err
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.OnAlert == nil {
-		c.OnAlert = func(EventKind) {}
 	}
 	sh := &shared{store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), onAlert: c.OnAlert, process: NewNonce()}
 	sh.time = newTimekeeper(c.Now, alarmClock(c.Logger))
 	sh.secrets.Store(c.Secrets)
 	g := &Gate{shared: sh, policy: c.Policy, log: c.Logger}
+	if err := g.migrate(ctx); err != nil {
+		return g, err
+	}
 	if err := g.prepare(ctx); err != nil {
 		return g, err
 	}
@@ -164,6 +173,7 @@ func (g *Gate) prepare(ctx context.Context) error {
 			write(s, w, keyName(nobodyKey), keyRecord(k), time.Time{}),
 			write(s, w, accountName(nobody), accountRecord(a), time.Time{}),
 			write(s, w, metaName, newest, time.Time{}),
+			write(s, w, identityName, identityRecord{ID: NewNonce(), Schema: schema}, time.Time{}),
 			write(s, w, newestName, newest, time.Time{}))
 	})
 }

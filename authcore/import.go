@@ -40,7 +40,7 @@ type Import struct {
 
 // A chunk holds at most so many keys, which stay below store.MaxValue however
 // long their fields are. It is applied in groups, whose transaction touches for
-// each key five records (key, seed, audit entry, two indexes of it) and three
+// each key five records (key, seed, audit entry, two indexes of it) and five
 // for the whole.
 const (
 	chunkKeys = 4 * groupKeys

@@ -105,7 +105,7 @@ func (g *Gate) applyGroup(ctx context.Context, was importRecord) error {
 			events = append(events, Event{Kind: KeyImported, Serial: n.Serial, Actor: rec.Actor, Time: rec.Last, Reference: rec.Reference})
 		}
 		rec.Applied += len(group)
-		return errors.Join(writeEvents(s, w, events), write(s, w, importName, rec, time.Time{}))
+		return errors.Join(addKeys(s, w, len(group)), writeEvents(s, w, events), write(s, w, importName, rec, time.Time{}))
 	})
 	if err == nil {
 		g.logEvents(ctx, events)

@@ -280,6 +280,8 @@ func (k Key) Unlock() (Key, error) {
 		k.State = Lost // it was locked over its emergency codes
 	case k.PIN.IsZero():
 		k.State = PINToDefine
+	case k.Generator.Kind == otp.HOTP:
+		k.State = ToSynchronise // no clock tells how old a code is that somebody has seen
 	default:
 		k.State = Active
 	}

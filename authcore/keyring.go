@@ -71,7 +71,8 @@ func (g *Gate) ImportKey(ctx context.Context, by Actor, n NewKey) error {
 		if err := errors.Join(noImport(w), g.unknown(w, n)); err != nil {
 			return nil, err
 		}
-		return []Event{{Kind: KeyImported, Serial: n.Serial, Actor: by.Name}}, g.putKey(w, n.staged(g.secrets()), now)
+		return []Event{{Kind: KeyImported, Serial: n.Serial, Actor: by.Name}},
+			errors.Join(addKeys(g.secrets(), w, 1), g.putKey(w, n.staged(g.secrets()), now))
 	})
 }
 

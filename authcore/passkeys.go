@@ -123,6 +123,13 @@ func openCeremony(s *Secrets, from getter, purpose, sealed string, now time.Time
 	} else if err != nil {
 		return sealedCeremony{}, err
 	}
+	id, err := read[identityRecord](s, from, identityName)
+	switch {
+	case err != nil:
+		return sealedCeremony{}, err
+	case !k.Expires.After(id.Restored.Add(ceremonyLife)):
+		return sealedCeremony{}, ErrCeremony // which of before its restore were used, the store has forgotten
+	}
 	return k, nil
 }
 

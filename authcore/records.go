@@ -18,7 +18,7 @@ import (
 // This file alone knows how things are named, encoded and sealed in the store.
 //
 //	account/IDENTIFIER   attempts/IDENTIFIER|~SLOT   slow/MARK   key/SERIAL   seed/MARK
-//	challenge/HASH   session/HASH   ticket/HASH   meta/store   meta/newest
+//	challenge/HASH   session/HASH   ticket/HASH   meta/store   meta/newest   identity/store
 //	audit/TIME-REFERENCE-N   chain/IDENTIFIER|~WORD   index/user|key|reference/VALUE/TIME-REFERENCE-N
 //	import/current   staged/ID-NUMBER   kept/HASH   part/HASH-NUMBER   slots/kept
 //	passkey/MARK   ceremony/HASH   clock/highest   open/IDENTIFIER
@@ -39,6 +39,7 @@ const (
 	indexPrefix   = "index/"
 	metaName      = "meta/store"
 	newestName    = "meta/newest"
+	identityName  = "identity/store"
 	importName    = "import/current"
 	slotsName     = "slots/kept"
 	passkeyPrefix = "passkey/"

@@ -23,7 +23,8 @@ func TestWords(t *testing.T) {
 		form-kept form-sent-again form-dropped
 		passkey-added passkey-renamed passkey-removed passkey-used passkey-refused passkey-cloned
 		clock-doubted clock-accepted
-		request-sent request-removed`)
+		request-sent request-removed
+		store-backed-up store-restored`)
 	checkWords[RequestField](t, "surname given-name function establishment email phone hours subject description accounts key reference met application")
 	checkWords[RequestProblem](t, "missing too-long malformed no-text")
 	checkWords[ClockState](t, "sound behind early ahead")

@@ -96,6 +96,8 @@ var adminRoutes = []adminRoute{
 	{http.MethodDelete, "/sesame/users/{id}/passkeys/{passkey}", nil, revokePasskey},
 	{http.MethodGet, "/sesame/clock", nil, showClock},
 	{http.MethodPost, "/sesame/clock/accept", nil, acceptClock},
+	{http.MethodPost, "/sesame/backup", nil, makeBackup},
+	{http.MethodPost, "/sesame/backup/check", nil, checkBackup},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.

@@ -341,6 +341,8 @@ func TestAdminWithoutStore(t *testing.T) {
 		target := strings.NewReplacer("{id}", "jdupont", "{serial}", "FT1", "{application}", "notes", "{passkey}", "Phone").Replace(route.path)
 		body, headers := "", []string(nil)
 		switch {
+		case target == "/sesame/backup/check":
+			continue // it asks no store
 		case strings.HasPrefix(target, "/sesame/sessions/"):
 			target = "/sesame/sessions/" + strings.Repeat("a", 64)
 		case target == "/sesame/users/import":

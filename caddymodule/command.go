@@ -32,7 +32,7 @@ answered. It exits with 0 when it did it and with 1 when it did not.`
 		commandGroup("delegation", "Delegations: an application, this colleague, until that date", delegationCommands()...),
 		commandGroup("clock", "The server's clock: show, accept", clockCommands()...),
 		commandGroup("secret", "The secret file: rotate", secretCommands()...),
-		whoisCommand(), explainCommand(), auditCommand(), demo.Command())
+		whoisCommand(), explainCommand(), auditCommand(), backupCommand(), restoreCommand(), demo.Command())
 	completeFlags(root)
 }
 

@@ -31,6 +31,10 @@ func prepare(dir string) error {
 	return verify(dir)
 }
 
+// Lock keeps everybody from opening the store in dir, which exists, until unlock
+// is called: for who puts another in its place. Error: ErrLocked, the system's.
+func Lock(dir string) (unlock func(), err error) { return lock(dir) }
+
 // create makes dir, durably: records whose directory is lost in a power cut
 // would be lost with it.
 func create(dir string) error {
