@@ -66,7 +66,7 @@ func (b *Backup) count(name string) {
 // those that keep something used from being used again are of no use in a
 // restored store, which knows another way (see Restore).
 var ephemeral = []string{
-	"session", "challenge", "ticket", "ceremony", "slow", "open", "kept", "part", "slots",
+	"session", "challenge", "ticket", "ceremony", "slow", "open", "kept", "part", "slots", "asked-today",
 }
 
 func leftOut(name string) bool { return slices.Contains(ephemeral, kindOf(name)) }

@@ -109,7 +109,7 @@ func (r *restorer) add(e store.Entry) error {
 func (r *restorer) flush() error {
 	err := r.config.Store.Update(r.ctx, func(w store.Writer) error {
 		for _, e := range r.batch {
-			if err := w.Put(e.Key, e.Value, time.Time{}); err != nil {
+			if err := w.Put(e.Key, e.Value, r.expires(e.Key)); err != nil {
 				return err
 			}
 		}
@@ -117,6 +117,16 @@ func (r *restorer) flush() error {
 	})
 	r.batch, r.bytes = r.batch[:0], 0
 	return err
+}
+
+// expires is when a store may forget a record, which a backup does not say: the
+// requests for assistance alone do not stay, however long ago they were sent.
+func (r *restorer) expires(name string) time.Time {
+	switch kindOf(name) {
+	case "request", "asked", "requested":
+		return r.now.Add(r.config.Policy.Requests + day)
+	}
+	return time.Time{}
 }
 
 // finish writes what is new in a restored store.
