@@ -255,6 +255,7 @@ func (b *browser) do(req *http.Request) answer {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	wantLookedAt(b.t, string(body))
 	return answer{resp, string(body)}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,6 +89,37 @@ func writeGolden(t *testing.T, path, html string) {
 	}
 	if err := os.WriteFile(path, []byte(html), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Whatever a template can show, some state or sheet shows: what the states are put
+// through, the browser and its checker included, leaves no part of a page out. A new
+// page, a new part of one or a new kind of problem makes this fail until it has a
+// state.
+func TestTheStatesShowAllThatThereIs(t *testing.T) {
+	shown := make(map[string]bool)
+	r, branches, err := ui.NewMarked(func(branch string) { shown[branch] = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range states.All() {
+		render(t, r, s.In(ui.French), s.Page)
+	}
+	for _, s := range states.Sheets() {
+		renderSheet(t, r, s.In(ui.French))
+	}
+	if len(branches) < 100 {
+		t.Errorf("the templates have only %d branches", len(branches))
+	}
+	for branch := range branches {
+		if !shown[branch] {
+			t.Errorf("no state shows %s", branch)
+		}
+	}
+	for _, k := range ui.Kinds() {
+		if !slices.ContainsFunc(states.All(), func(s states.State) bool { p, ok := s.Page.(ui.Problem); return ok && p.Kind == k }) {
+			t.Errorf("no state shows the problem %v", k)
+		}
 	}
 }
 

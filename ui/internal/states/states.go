@@ -93,6 +93,13 @@ func stating(c ui.Conformity) ui.Frame {
 	return f
 }
 
+// reached is a frame with somebody to ask.
+func reached(c ui.Contact) ui.Frame {
+	f := Plain
+	f.Contact = c
+	return f
+}
+
 // All lists every page in every state that it can be met in.
 func All() []State {
 	all := []State{
@@ -151,6 +158,7 @@ func All() []State {
 		{"loggedOut", stating(ui.ConformityNone), ui.LoggedOut{}},
 		{"assistance", stating(ui.ConformityFull), ui.Assistance{}},
 		{"assistance-contact", Full(SignedIn()), ui.Assistance{}},
+		{"assistance-no-number", reached(ui.Contact{Name: "Référent numérique du collège", Phone: "poste affiché à l’accueil"}), ui.Assistance{}},
 		{"problem-network-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemNetwork, Application: "Carnet de notes"}},
 		{"problem-untold-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemUntold, Application: "Carnet de notes"}},
 		{"problem-forbidden-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemForbidden, Application: "Carnet de notes"}},
