@@ -28,6 +28,7 @@ func NewMemory(now func() time.Time) Store {
 }
 
 type memory struct {
+	Followers
 	now   func() time.Time
 	users drain.Drain
 	root  atomic.Pointer[tree]
@@ -75,6 +76,7 @@ func (m *memory) Update(ctx context.Context, fn func(Writer) error) error {
 			return err
 		}
 		if m.apply(read, writes) {
+			m.TellWrites(writes)
 			return nil
 		}
 		runtime.Gosched()

@@ -56,6 +56,15 @@
 // There is no Scan inside an Update, since some engines cannot tell cheaply
 // that a range has changed.
 //
+// # Following
+//
+// Whoever keeps what it has read follows the store to hear when it is no longer
+// so. By the time Update returns, its followers have been told what it may have
+// written, whatever it returns; and when a follower is told, every transaction
+// begun afterwards sees the change. Where several processes share a store, each
+// hears of what the others write as soon as it can, and is told when it cannot.
+// That an entry was removed because it had expired, nobody is told.
+//
 // # Expiry
 //
 // The time given to Put is housekeeping: it allows the engine to remove the
@@ -119,6 +128,10 @@ type Store interface {
 	// wrote. It returns ErrBusy when conflicts did not settle within the
 	// engine's bound of runs, ErrFailed when the outcome is unknown.
 	Update(ctx context.Context, fn func(Writer) error) error
+	// Follow has changed called with every change from now on, until the store is
+	// closed. It is called by several goroutines at once, and by those that wait
+	// for an Update: it must be quick, and must not use the store.
+	Follow(changed func(Change))
 	// Close refuses new transactions with ErrClosed, waits for those that run,
 	// and gives back what the engine holds. An engine may give up waiting by a
 	// deadline which it documents. A further call waits likewise.

@@ -103,6 +103,7 @@ func (o Options) withDefaults() Options {
 }
 
 type engine struct {
+	store.Followers
 	db     *badger.DB
 	dir    string
 	opts   Options
@@ -218,11 +219,11 @@ func (e *engine) run(ctx context.Context, fn func(store.Writer) error) (settled 
 	if err := s.write(writes, e.opts.Now()); err != nil {
 		return false, err
 	}
-	return e.settle(s)
+	return e.settle(s, writes)
 }
 
-// settle commits s.
-func (e *engine) settle(s *snapshot) (settled bool, err error) {
+// settle commits s, and tells of what it may have written.
+func (e *engine) settle(s *snapshot, writes map[string]store.Write) (settled bool, err error) {
 	err = protect(func() error { return e.commit(s.txn) })
 	switch {
 	case errors.Is(err, badger.ErrConflict):
@@ -232,6 +233,7 @@ func (e *engine) settle(s *snapshot) (settled bool, err error) {
 	case err != nil:
 		e.log.fail(err)
 	}
+	e.TellWrites(writes)
 	// An earlier write may have failed while this one was under way. What
 	// follows a hole in the log does not survive a restart, so a success that
 	// comes after a failure is none.

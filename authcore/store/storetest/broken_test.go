@@ -28,6 +28,8 @@ type record struct {
 
 // broken is an engine written to be simple rather than good, with one fault.
 type broken struct {
+	store.Followers
+
 	fault fault
 	place *place
 
@@ -200,7 +202,39 @@ func (b *broken) run(t *brokenTxn, fn func(store.Writer) error) (done bool, err 
 	if err := t.ctx.Err(); err != nil && b.fault != contextUnseen && b.fault != contextFirst {
 		return true, err
 	}
-	return b.apply(t) || b.fault == gaveUp, nil
+	if b.fault == toldEarly {
+		b.tell(t)
+	}
+	if b.apply(t) {
+		b.tell(t)
+		return true, nil
+	}
+	return b.fault == gaveUp, nil
+}
+
+// Follow adds a follower.
+func (b *broken) Follow(changed func(store.Change)) {
+	if b.fault == oneFollower {
+		b.Followers = store.Followers{}
+	}
+	b.Followers.Follow(changed)
+}
+
+// tell tells the followers of what t wrote.
+func (b *broken) tell(t *brokenTxn) {
+	told := maps.Clone(t.writes)
+	switch b.fault {
+	case nobodyTold:
+		return
+	case toldLater:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.fresh = append(b.fresh, func() { b.TellWrites(told) })
+		return
+	case deletesMute:
+		maps.DeleteFunc(told, func(_ string, w store.Write) bool { return w.Delete })
+	}
+	b.TellWrites(told)
 }
 
 // drop forgets the writes of t.

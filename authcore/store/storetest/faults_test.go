@@ -65,6 +65,13 @@ const (
 	closeTwice    fault = "a second Close fails"
 	closeBlocks   fault = "newcomers wait for Close instead of being turned away"
 
+	// Of followers.
+	nobodyTold  fault = "followers are told nothing"
+	deletesMute fault = "followers are not told of deletions"
+	oneFollower fault = "only the last follower is told"
+	toldLater   fault = "followers are told after Update has returned"
+	toldEarly   fault = "followers are told before the commit"
+
 	// Of durable engines.
 	lastLost     fault = "the last commit is lost when the store is closed"
 	deletesLost  fault = "deletions are lost when the store is closed"

@@ -99,7 +99,7 @@ func bounded(ctx context.Context, check func(context.Context) error) error {
 // Cases returns the promises that every engine makes.
 func Cases() []Case {
 	return slices.Concat(basicCases, endCases, scanCases, isolationCases, raceCases,
-		limitCases, expiryCases, closeCases, contextCases, []Case{modelCase})
+		limitCases, expiryCases, closeCases, contextCases, followCases, []Case{modelCase})
 }
 
 // errWanted is what functions return to see it come back.

@@ -77,6 +77,11 @@ func TestSuiteFindsFaults(t *testing.T) {
 		openForever:  {"closed is closed"},
 		closeHasty:   {"Close waits for a View", "Close waits for an Update"},
 		closeTwice:   {"closed is closed"},
+		nobodyTold:   {"followers are told of what was written", "what followers are told of can be read", "followers are told of each of many"},
+		deletesMute:  {"followers are told of what was written"},
+		oneFollower:  {"followers are told of what was written"},
+		toldLater:    {"followers are told of what was written", "followers are told of each of many"},
+		toldEarly:    {"what followers are told of can be read"},
 	} {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel() // some find that they wait in vain
