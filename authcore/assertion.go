@@ -1,10 +1,7 @@
 package authcore
 
 import (
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/jwt"
@@ -21,8 +18,7 @@ const (
 
 // Assert says who somebody is, in a form that one application can verify without
 // asking: a JSON Web Token (RFC 7519) signed with ES256 (RFC 7518, section 3.4),
-// good for a minute. The same may be returned again for half of that, as long as
-// nothing of the person has changed.
+// good for a minute. Of one Standing the same is returned again for half of that.
 //
 // issuer is the portal's origin, audience the application's. The claims are:
 //
@@ -38,20 +34,40 @@ const (
 //
 // What is unknown is absent. There is no nbf: the clock of whoever verifies may
 // be behind.
-func (g *Gate) Assert(s Session, a Account, issuer, audience string) (string, error) {
-	n, now := g.secrets().assertions, g.wall()
+func (g *Gate) Assert(st *Standing, issuer, audience string) (string, error) {
+	keys, now := g.secrets().assertions, g.wall()
+	if last := st.assertion.Load(); last != nil && last.serves(keys, issuer, audience, now) {
+		return last.token, nil
+	}
+	token, err := keys.assertion(st.Session, st.Account, issuer, audience, now)
+	if err != nil {
+		return "", err
+	}
+	st.assertion.Store(&signed{keys, issuer, audience, token, now.Add(assertionReuse)})
+	return token, nil
+}
+
+// signed is an assertion that may be used again.
+type signed struct {
+	by               *notary
+	issuer, audience string
+	token            string
+	until            time.Time
+}
+
+// serves reports whether an assertion is young enough, and what is asked for. A
+// clock that was set back makes none of them old.
+func (s *signed) serves(keys *notary, issuer, audience string, now time.Time) bool {
+	return s.by == keys && s.issuer == issuer && s.audience == audience &&
+		now.Before(s.until) && !now.Before(s.until.Add(-assertionReuse))
+}
+
+// sign makes an assertion.
+func (n *notary) assertion(s Session, a Account, issuer, audience string, now time.Time) (string, error) {
 	claims := personClaims(a)
 	claims["auth_time"] = s.Began.Unix()
 	if methods := amr(s, a); methods != nil {
 		claims["amr"] = methods
-	}
-	digest, err := json.Marshal([]any{s.ID, a.Identifier, issuer, audience, claims})
-	if err != nil {
-		return "", fmt.Errorf("encoding an assertion: %w", err)
-	}
-	mark := sha256.Sum256(digest)
-	if token, ok := n.recent.get(mark, now); ok {
-		return token, nil
 	}
 	typ, subject, id, expires := "JWT", string(a.Identifier), NewNonce(), now.Add(assertionLife)
 	raw, err := jwt.NewRawJWT(&jwt.RawJWTOptions{
@@ -65,7 +81,6 @@ func (g *Gate) Assert(s Session, a Account, issuer, audience string) (string, er
 	if err != nil {
 		return "", fmt.Errorf("signing an assertion: %w", err)
 	}
-	n.recent.put(mark, token, now.Add(assertionReuse))
 	return token, nil
 }
 
@@ -127,40 +142,4 @@ func personClaims(a Account) map[string]any {
 		}
 	}
 	return claims
-}
-
-// recently keeps what was signed a moment ago, two generations of it: when the
-// younger is full, it becomes the older, and that one is forgotten. The zero
-// value is ready.
-type recently struct {
-	mu         sync.Mutex
-	young, old map[[sha256.Size]byte]signed
-}
-
-type signed struct {
-	token string
-	until time.Time
-}
-
-// recentMax is how many assertions a generation holds: at a kilobyte each, a few
-// megabytes in all.
-const recentMax = 2048
-
-func (r *recently) get(mark [sha256.Size]byte, now time.Time) (string, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s, ok := r.young[mark]
-	if !ok {
-		s, ok = r.old[mark]
-	}
-	return s.token, ok && now.Before(s.until) && !now.Before(s.until.Add(-assertionReuse))
-}
-
-func (r *recently) put(mark [sha256.Size]byte, token string, until time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.young) >= recentMax || r.young == nil {
-		r.young, r.old = make(map[[sha256.Size]byte]signed), r.young
-	}
-	r.young[mark] = signed{token, until}
 }

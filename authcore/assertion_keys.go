@@ -79,7 +79,6 @@ func primaryIndex(h *keyset.Handle) int {
 type notary struct {
 	signer jwt.Signer
 	public []byte // the JWK Set
-	recent recently
 }
 
 func newNotary(h *keyset.Handle) (*notary, error) {

@@ -3,7 +3,6 @@ package authcore
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +39,7 @@ func verified(token string, keys []byte, aud string, now time.Time) (map[string]
 }
 
 // asserting is a bench with somebody logged in on an application's host.
-func asserting(t *testing.T) (*bench, Session, Account) {
+func asserting(t *testing.T) (*bench, *Standing) {
 	t.Helper()
 	b := newBench(t)
 	token := b.inService("jdupont", pin).Token
@@ -48,29 +47,29 @@ func asserting(t *testing.T) (*bench, Session, Account) {
 	change.Identifier = "jdupont"
 	change.End = time.Time{}
 	b.must(b.SetAccount(t.Context(), by, change, allFields))
-	s, a, err := b.Session(t.Context(), token, "", true)
+	st, err := b.Standing(t.Context(), token, "", true)
 	mustBeNil(t, err)
-	return b, s, a
+	return b, st
 }
 
-func (b *bench) assert(s Session, a Account) string {
+func (b *bench) assert(st *Standing) string {
 	b.t.Helper()
-	token, err := b.Assert(s, a, issuer, audience)
+	token, err := b.Assert(st, issuer, audience)
 	mustBeNil(b.t, err)
 	return token
 }
 
 // An application that has the keys needs nobody to know who is there.
 func TestAssertion(t *testing.T) {
-	b, s, a := asserting(t)
-	token := b.assert(s, a)
+	b, st := asserting(t)
+	token := b.assert(st)
 	got, err := verified(token, b.AssertionKeys(), audience, b.clock())
 	mustBeNil(t, err)
 	id, _ := got["jti"].(string)
 	delete(got, "jti")
 	at := float64(b.clock().Unix())
 	want := map[string]any{
-		"iss": issuer, "aud": audience, "sub": "jdupont", "iat": at, "exp": at + 60, "auth_time": float64(s.Began.Unix()), "amr": []any{"otp", "pin"},
+		"iss": issuer, "aud": audience, "sub": "jdupont", "iat": at, "exp": at + 60, "auth_time": float64(st.Session.Began.Unix()), "amr": []any{"otp", "pin"},
 		"name": "Marc Martin", "given_name": "Marc", "family_name": "Martin", "email": "mm@ac-example.fr", "groups": []any{"b", "a"},
 		"functions": []any{"DIR"}, "establishment": "0441550W", "FrEduFonctAdm": "DIR", "codaca": "017", "FrEduRneResp": []any{"X"},
 		"FrEduRne":      []any{"0693045K$UAJ$PU$ADM$0693045K$T3$LP$320", "0291101P$UAJ$PU$ENS$0291101P$T3$CLG$340"},
@@ -85,7 +84,7 @@ func TestAssertion(t *testing.T) {
 	if h := parsed.Headers[0]; h.KeyID == "" || h.ExtraHeaders["typ"] != "JWT" {
 		t.Errorf("header %+v", h)
 	}
-	bare, err := verified(b.assert(Session{ID: "x", Method: "emergency"}, Account{Identifier: "x1"}), b.AssertionKeys(), audience, b.clock())
+	bare, err := verified(b.assert(&Standing{Session: Session{ID: "x", Method: "emergency"}, Account: Account{Identifier: "x1"}}), b.AssertionKeys(), audience, b.clock())
 	mustBeNil(t, err)
 	for _, absent := range []string{"given_name", "email", "groups", "functions", "establishment", "FrEduRne", "codaca", "nbf"} {
 		if v, there := bare[absent]; there {
@@ -95,7 +94,7 @@ func TestAssertion(t *testing.T) {
 	if !cmp.Equal(bare["amr"], []any{"pin"}) {
 		t.Errorf("an emergency code is %v", bare["amr"])
 	}
-	other, err := verified(b.assert(Session{ID: "x", Method: "another"}, Account{Identifier: "x1"}), b.AssertionKeys(), audience, b.clock())
+	other, err := verified(b.assert(&Standing{Session: Session{ID: "x", Method: "another"}, Account: Account{Identifier: "x1"}}), b.AssertionKeys(), audience, b.clock())
 	mustBeNil(t, err)
 	if amr, there := other["amr"]; there {
 		t.Errorf("a login of no known kind is %v", amr)
@@ -105,8 +104,8 @@ func TestAssertion(t *testing.T) {
 // What is not for this application, no longer good, signed by somebody else or by
 // nobody is refused by whoever verifies as the manual says.
 func TestAssertionIsRefused(t *testing.T) {
-	b, s, a := asserting(t)
-	token, keys := b.assert(s, a), b.AssertionKeys()
+	b, st := asserting(t)
+	token, keys := b.assert(st), b.AssertionKeys()
 	part := strings.Split(token, ".")
 	none := "eyJhbGciOiJub25lIn0." + part[1] + "."
 	for name, c := range map[string]struct {
@@ -144,12 +143,12 @@ func hs256(t *testing.T, claims string, keys []byte) string {
 // Who read the keys before a rotation verifies what is signed after it, and who
 // reads them after it what was signed before.
 func TestAssertionRotation(t *testing.T) {
-	b, s, a := asserting(t)
+	b, st := asserting(t)
 	keysBefore := b.AssertionKeys()
 	for round := range 4 {
-		before := b.assert(s, a)
+		before := b.assert(st)
 		mustBeNil(t, b.UseSecrets(t.Context(), reread(t, rotated(t, b.secrets()))))
-		after := b.assert(s, a)
+		after := b.assert(st)
 		if kidOf(t, before) == kidOf(t, after) {
 			t.Errorf("round %d: the same key signs", round)
 		}
@@ -208,46 +207,26 @@ func TestAssertionKeysArePublic(t *testing.T) {
 // The same assertion is handed out again for half a minute, as long as nothing
 // has changed.
 func TestAssertionIsReused(t *testing.T) {
-	b, s, a := asserting(t)
-	first := b.assert(s, a)
+	b, st := asserting(t)
+	first := b.assert(st)
 	b.pass(29 * time.Second)
-	if b.assert(s, a) != first {
+	if b.assert(st) != first {
 		t.Error("signed anew after 29 s")
 	}
-	other, otherSession := a, s
-	other.Groups, otherSession.ID = []string{"b"}, "another"
-	if b.assert(s, other) == first || b.assert(otherSession, a) == first {
-		t.Error("rights that changed, or another session, have the same assertion")
+	if elsewhere, err := b.Assert(&Standing{Session: st.Session, Account: st.Account}, issuer, audience); err != nil || elsewhere == first {
+		t.Errorf("what was read anew has the same assertion, %v", err)
 	}
-	if elsewhere, err := b.Assert(s, a, issuer, "https://autre.example.org"); err != nil || elsewhere == first {
+	if elsewhere, err := b.Assert(st, issuer, "https://autre.example.org"); err != nil || elsewhere == first {
 		t.Errorf("another application has the same assertion, %v", err)
 	}
 	b.pass(time.Second)
-	if b.assert(s, a) == first {
+	if b.assert(st) == first {
 		t.Error("handed out again after 30 s")
 	}
-	again := b.assert(s, a)
+	again := b.assert(st)
 	b.pass(-2 * time.Minute)
-	if b.assert(s, a) == again {
+	if b.assert(st) == again {
 		t.Error("a clock that went back hands out what was signed after it")
-	}
-}
-
-// What is kept is bounded, whoever comes.
-func TestRecentlyIsBounded(t *testing.T) {
-	var r recently
-	at := benchStart
-	mark := func(i int) (m [32]byte) { copy(m[:], fmt.Sprint(i)); return m }
-	for i := range 5*recentMax + 1 {
-		r.put(mark(i), fmt.Sprint(i), at.Add(assertionReuse))
-		if len(r.young)+len(r.old) > 2*recentMax {
-			t.Fatalf("%d are kept", len(r.young)+len(r.old))
-		}
-	}
-	for i, want := range map[int]bool{5 * recentMax: true, 5*recentMax - 1: true, 4 * recentMax: true, 4*recentMax - 1: false} {
-		if token, ok := r.get(mark(i), at); ok != want || ok && token != fmt.Sprint(i) {
-			t.Errorf("%d: %q, %v", i, token, ok)
-		}
 	}
 }
 
@@ -307,15 +286,16 @@ func BenchmarkAssert(b *testing.B) {
 	g := newBench(b)
 	a := Account{Identifier: "jdupont", GivenName: "Jeanne", Surname: "Dupont", Email: "jeanne.dupont@ac-example.fr", Groups: []string{"enseignants"}}
 	b.Run("signed", func(b *testing.B) {
-		for i := 0; b.Loop(); i++ {
-			if _, err := g.Assert(Session{ID: SessionID(fmt.Sprint(i)), Method: "otp"}, a, issuer, audience); err != nil {
+		for b.Loop() {
+			if _, err := g.Assert(&Standing{Session: Session{Method: "otp"}, Account: a}, issuer, audience); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("again", func(b *testing.B) {
+		st := &Standing{Session: Session{Method: "otp"}, Account: a}
 		for b.Loop() {
-			if _, err := g.Assert(Session{ID: "one", Method: "otp"}, a, issuer, audience); err != nil {
+			if _, err := g.Assert(st, issuer, audience); err != nil {
 				b.Fatal(err)
 			}
 		}

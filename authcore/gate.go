@@ -61,6 +61,8 @@ type shared struct {
 	time    *timekeeper
 	onAlert func(EventKind)
 
+	standings *standings // what is read for each request
+
 	process   string      // names this one among those that share the store
 	importing atomic.Bool // an Import of this process is under way
 }
@@ -81,7 +83,10 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 	if err := c.Policy.Validate(); err != nil {
 		return nil, err
 	}
-	sh := &shared{store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), onAlert: c.OnAlert, process: NewNonce()}
+	sh := &shared{
+		store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), onAlert: c.OnAlert,
+		standings: followStandings(c.Store), process: NewNonce(),
+	}
 	sh.time = newTimekeeper(c.Now, alarmClock(c.Logger))
 	sh.secrets.Store(c.Secrets)
 	g := &Gate{shared: sh, policy: c.Policy, log: c.Logger}

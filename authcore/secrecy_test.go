@@ -62,7 +62,7 @@ var exported = map[string]any{
 	"Kept": Kept{}, "Key": Key{}, "KeyInfo": KeyInfo{}, "NewKey": NewKey{}, "NewPINAnswer": NewPINAnswer{}, "NewPasscodeAnswer": NewPasscodeAnswer{},
 	"NextCodeAnswer": NextCodeAnswer{}, "PIN": PIN{}, "PINHash": PINHash(""), "Passcode": Passcode{}, "PasscodeAnswer": PasscodeAnswer{}, "PersonData": PersonData{}, "Policy": Policy{},
 	"Ceremony": Ceremony{}, "Passkey": Passkey{}, "PasskeyAnswer": PasskeyAnswer{}, "PasskeyConfig": PasskeyConfig{}, "Passkeys": Passkeys{},
-	"Part": Part{}, "ReplaceOrder": ReplaceOrder{}, "Reply": Reply{}, "Request": Request{}, "RequestQuery": RequestQuery{}, "Requirement": Requirement{}, "Roster": Roster{}, "RosterPlan": RosterPlan{}, "Rule": Rule{}, "Ruling": Ruling{}, "Secrets": Secrets{}, "Session": Session{}, "Source": Source{}, "Step": Step{},
+	"Part": Part{}, "ReplaceOrder": ReplaceOrder{}, "Reply": Reply{}, "Request": Request{}, "RequestQuery": RequestQuery{}, "Requirement": Requirement{}, "Roster": Roster{}, "RosterPlan": RosterPlan{}, "Rule": Rule{}, "Ruling": Ruling{}, "Secrets": Secrets{}, "Session": Session{}, "Source": Source{}, "Standing": Standing{}, "Step": Step{},
 	"Taken": Taken{}, "Terms": Terms{}, "Token": Token(""), "Trial": Trial{}, "Verification": Verification{},
 }
 

@@ -2,6 +2,7 @@ package authcore
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -11,10 +12,15 @@ import (
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
-// opens reports whether a token opens a session on a host.
+// opens reports whether a token opens a session on a host. What is answered from
+// memory must be what the store says.
 func (b *bench) opens(token Token, host string, active bool) bool {
 	b.t.Helper()
+	st, known := b.Standing(b.t.Context(), token, host, false)
 	s, a, err := b.Session(b.t.Context(), token, host, active)
+	if (known == nil) != (err == nil) || known == nil && !reflect.DeepEqual([]any{st.Session, st.Account}, []any{s, a}) {
+		b.t.Fatalf("from memory comes %v, from the store %v, or another session or account", known, err)
+	}
 	if err != nil {
 		if !errors.Is(err, ErrNoSession) || s.Holder != "" || a.Identifier != "" {
 			b.t.Fatalf("got %v and a session of %q; want %v and nothing", err, s.Holder, ErrNoSession)

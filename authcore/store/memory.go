@@ -46,7 +46,9 @@ type item struct {
 }
 
 func (m *memory) Close() error {
-	<-m.users.Shut()
+	empty := m.users.Shut()
+	m.Tell(Change{Lost: true})
+	<-empty
 	return nil
 }
 

@@ -62,7 +62,8 @@
 // so. By the time Update returns, its followers have been told what it may have
 // written, whatever it returns; and when a follower is told, every transaction
 // begun afterwards sees the change. Where several processes share a store, each
-// hears of what the others write as soon as it can, and is told when it cannot.
+// hears of what the others write as soon as it can, and is told when it cannot;
+// Close tells so too, since nothing is known of a store from then on.
 // That an entry was removed because it had expired, nobody is told.
 //
 // # Expiry

@@ -254,6 +254,7 @@ func (e *engine) failed() error {
 func (e *engine) Close() error {
 	e.closing.Do(func() {
 		empty := e.users.Shut()
+		e.Tell(store.Change{Lost: true})
 		go func() {
 			<-empty
 			e.closeErr = protect(e.db.Close)

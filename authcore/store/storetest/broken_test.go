@@ -56,6 +56,9 @@ func (b *broken) Close() error {
 	again := b.closed
 	b.closed = b.fault != openForever
 	b.mu.Unlock()
+	if b.fault != closeMute {
+		b.Tell(store.Change{Lost: true})
+	}
 	if b.fault == closeBlocks {
 		b.gate.Lock()
 		defer b.gate.Unlock()

@@ -70,6 +70,7 @@ const (
 	deletesMute fault = "followers are not told of deletions"
 	oneFollower fault = "only the last follower is told"
 	toldLater   fault = "followers are told after Update has returned"
+	closeMute   fault = "followers are not told of Close"
 	toldEarly   fault = "followers are told before the commit"
 
 	// Of durable engines.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sesame-gateway/sesame/authcore/store"
@@ -16,6 +17,7 @@ var followCases = []Case{
 	{"followers are told of what was written", checkFollowersTold},
 	{"what followers are told of can be read", checkFollowersSee},
 	{"followers are told of each of many", checkFollowersOfMany},
+	{"followers are told of Close", checkFollowersOfClose},
 }
 
 // notebook is a follower that writes down what it is told.
@@ -122,4 +124,22 @@ func checkFollowersOfMany(ctx context.Context, s store.Store) error {
 	}
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+func checkFollowersOfClose(ctx context.Context, s store.Store) error {
+	var lost atomic.Bool
+	s.Follow(func(c store.Change) { lost.Store(c.Lost) })
+	if err := put(ctx, s, "a", "1"); err != nil {
+		return err
+	}
+	if lost.Load() {
+		return errors.New("a follower was told that changes may be missing, after one that it was told of")
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	if !lost.Load() {
+		return errors.New("the store is closed, and a follower was not told")
+	}
+	return nil
 }

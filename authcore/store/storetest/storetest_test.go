@@ -81,6 +81,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 		deletesMute:  {"followers are told of what was written"},
 		oneFollower:  {"followers are told of what was written"},
 		toldLater:    {"followers are told of what was written", "followers are told of each of many"},
+		closeMute:    {"followers are told of Close"},
 		toldEarly:    {"what followers are told of can be read"},
 	} {
 		t.Run(string(f), func(t *testing.T) {
