@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/sesame-gateway/sesame/authcore/fredu"
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
@@ -90,25 +89,20 @@ func hashName(secret string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Session returns the session that a cookie opens on a host ("" is the
+// Session reads from the store the session that a cookie opens on a host ("" is the
 // portal's), and its account as it is now: delegations that have not begun or
-// that are over, by the calendar of the server's zone, are left out. An active use moves the idle end; a
-// background poll does not. Errors: ErrNoSession, the store's.
+// that are over, by the calendar of the server's zone, are left out. An active use
+// moves the idle end; a background poll does not. Errors: ErrNoSession, the
+// store's.
 func (g *Gate) Session(ctx context.Context, t Token, host string, active bool) (Session, Account, error) {
-	var s, root Session
-	var a Account
-	err := g.shared.store.View(ctx, func(r store.Reader) (err error) {
-		s, root, a, err = readSession(g.secrets(), r, t, host, g.now())
-		return err
-	})
+	st, err := g.readStanding(ctx, t, host, g.now())
 	if err != nil {
 		return Session{}, Account{}, err
 	}
 	if active {
-		g.touch(ctx, root)
+		g.touch(ctx, st.root)
 	}
-	a.Attributes = a.Attributes.On(fredu.DateOf(g.now()))
-	return s, a, nil
+	return st.Session, st.Account, nil
 }
 
 // readSession reads the session of a cookie, the portal's session that it hangs

@@ -31,7 +31,7 @@ func (x *exchange) showAccount() error {
 	case err != nil:
 		return x.refuse(unavailable, err)
 	}
-	x.is(a)
+	x.is(&a)
 	x.keepLang()
 	all, err := x.gate.OwnSessions(x.r.Context(), s)
 	if err != nil {
@@ -64,7 +64,7 @@ func (x *exchange) takeAccount() error {
 	case err != nil:
 		return x.refuse(unavailable, err)
 	}
-	x.is(a)
+	x.is(&a)
 	if !x.genuine(f, string(s.ID)) {
 		return x.refuse(expired, nil)
 	}

@@ -19,15 +19,14 @@ const (
 
 // identify tells the application who is there: by the placeholders, the headers,
 // and the assertion where it wants one.
-func (x *exchange) identify(s authcore.Session, a *authcore.Account) error {
+func (x *exchange) identify(st *authcore.Standing) error {
 	repl := x.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	portal := x.app.portal.origin.String()
-	v := visitor{a, portal + "/", s.Method}
-	announce(repl, v)
-	size, err := x.site.headers.set(x.r.Header, v, repl)
+	id := x.identity(st)
+	announce(repl, id.tell)
+	size, err := id.set(x.r.Header, repl)
 	if err == nil && x.site.assertion {
 		var token string
-		if token, err = x.gate.Assert(s, *a, portal, x.site.origin.String()); err == nil {
+		if token, err = x.gate.Assert(st, x.app.portal.origin.String(), x.site.origin.String()); err == nil {
 			x.r.Header[assertionHeader] = []string{token}
 			size += lineSize(assertionHeader, token)
 		}
@@ -37,11 +36,22 @@ func (x *exchange) identify(s authcore.Session, a *authcore.Account) error {
 		return err
 	case size > maxIdentity:
 		return errTooMuch
-	case size > warnIdentity && x.site.large.first(a.Identifier):
+	case size > warnIdentity && x.site.large.first(st.Account.Identifier):
 		x.app.log.LogAttrs(x.r.Context(), slog.LevelWarn, "the headers that tell an application who is there are long: servers may refuse them",
-			slog.String("application", x.site.id), slog.String("holder", string(a.Identifier)), slog.Int("bytes", size))
+			slog.String("application", x.site.id), slog.String("holder", string(st.Account.Identifier)), slog.Int("bytes", size))
 	}
 	return nil
+}
+
+// identity is what this application is told of a person, by this configuration.
+func (x *exchange) identity(st *authcore.Standing) *identity {
+	if id, _ := st.Note.Load().(*identity); id != nil && id.site == x.site {
+		return id
+	}
+	id := x.site.headers.of(visitor{&st.Account, x.app.portal.origin.String() + "/", st.Session.Method})
+	id.site = x.site
+	st.Note.Store(id)
+	return id
 }
 
 // firsts remembers of whom something has been said. When it has heard of too many

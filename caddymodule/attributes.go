@@ -99,23 +99,26 @@ func plain(value string) bool {
 	return utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
 }
 
-// announce gives the placeholders {http.auth.user.*} the person's attributes,
-// over whatever an earlier handler has said. What cannot stand in one line is
-// empty.
-func announce(repl *caddy.Replacer, v visitor) {
+// announce gives the placeholders {http.auth.user.*} what say tells of a person,
+// over whatever an earlier handler has said.
+func announce(repl *caddy.Replacer, say caddy.ReplacerFunc) {
 	repl.DeleteByPrefix(userPrefix)
-	repl.Map(func(key string) (any, bool) {
-		name, ok := strings.CutPrefix(key, userPrefix)
-		if !ok {
-			return nil, false
-		}
-		known, ok := attributes[name]
-		if !ok {
-			return nil, false
-		}
-		if text := known.text(v); plain(text) {
-			return text, true
-		}
-		return "", true
-	})
+	repl.Map(say)
+}
+
+// say tells what a placeholder stands for. What cannot stand in one line is
+// empty.
+func (v visitor) say(key string) (any, bool) {
+	name, ok := strings.CutPrefix(key, userPrefix)
+	if !ok {
+		return nil, false
+	}
+	known, ok := attributes[name]
+	if !ok {
+		return nil, false
+	}
+	if text := known.text(v); plain(text) {
+		return text, true
+	}
+	return "", true
 }

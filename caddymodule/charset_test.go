@@ -101,7 +101,7 @@ func TestHeaderPlanCharset(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, h := headOf(t), make(http.Header)
-		size, err := p.set(h, visitor{&a, "https://p/", "otp"}, caddy.NewReplacer())
+		size, err := p.of(visitor{&a, "https://p/", "otp"}).set(h, caddy.NewReplacer())
 		if err != nil || size != wireSize(t, h) {
 			t.Fatalf("%s: %d bytes, %v", charset, size, err)
 		}
@@ -111,12 +111,12 @@ func TestHeaderPlanCharset(t *testing.T) {
 		}
 		for _, bad := range []string{"x\r\ny", "x\ny", "x\x00y", "x\u0085y"} {
 			a.GivenName = bad
-			if _, err := p.set(make(http.Header), visitor{Account: &a}, caddy.NewReplacer()); !errors.Is(err, errNotPlain) {
+			if _, err := p.of(visitor{Account: &a}).set(make(http.Header), caddy.NewReplacer()); !errors.Is(err, errNotPlain) {
 				t.Errorf("%s of %q: %v", charset, bad, err)
 			}
 		}
 		a.GivenName, a.Email = "Eve", "ève@exemple.fr"
-		if _, err := p.set(h, visitor{Account: &a}, caddy.NewReplacer()); err != nil || h.Get("Ctemail") == "ève@exemple.fr" && charset != "utf-8" {
+		if _, err := p.of(visitor{Account: &a}).set(h, caddy.NewReplacer()); err != nil || h.Get("Ctemail") == "ève@exemple.fr" && charset != "utf-8" {
 			t.Errorf("%s of an address that is not ASCII: %q, %v", charset, h.Get("Ctemail"), err)
 		}
 	}
@@ -129,7 +129,7 @@ func TestHeaderPlanTooMuch(t *testing.T) {
 		a.Groups = append(a.Groups, strings.Repeat("x", 180))
 	}
 	h := make(http.Header)
-	if size, err := newHeaderPlan(presetRemoteUser, nil).set(h, visitor{Account: &a}, caddy.NewReplacer()); !errors.Is(err, errTooMuch) || len(h) > 0 || size <= maxIdentity {
+	if size, err := newHeaderPlan(presetRemoteUser, nil).of(visitor{Account: &a}).set(h, caddy.NewReplacer()); !errors.Is(err, errTooMuch) || len(h) > 0 || size <= maxIdentity {
 		t.Errorf("%d bytes: %v, %v", size, err, h)
 	}
 }

@@ -75,7 +75,7 @@ type exchange struct {
 	cookies []string // the lines of the Cookie header, as they came
 	gate    *authcore.Gate
 	holder  authcore.Identifier // who it is, once known
-	person  string              // the same, for the page
+	who     *authcore.Account   // the same, for the page
 }
 
 // ServeHTTP lets a request through to next, or answers it. Whatever is wrong, it
@@ -107,7 +107,7 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 		return x.redirect(address)
 	}
 	public := x.site.public.match(x.r)
-	s, a, err := x.session(!public && x.site.isUse(x.r))
+	st, err := x.standing(!public && x.site.isUse(x.r))
 	switch {
 	case errors.Is(err, authcore.ErrNoSession) && public:
 		return x.on(next)
@@ -118,23 +118,23 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 	case err != nil:
 		return x.refuse(unavailable, err)
 	}
-	x.is(a)
+	x.is(&st.Account)
 	what, ok := x.access()
 	if !ok {
 		return x.refuse(badRequest, errOddPath)
 	}
-	ruling := x.site.requirement.Decide(s, a, what, x.gate.Now())
+	ruling := x.site.requirement.Decide(st.Session, st.Account, what, x.gate.Now())
 	switch {
 	case ruling.Decision == authcore.Allow && again:
-		return x.sendAgain(s, address, func() error { return x.pass(s, &a, what, next) })
+		return x.sendAgain(st.Session, address, func() error { return x.pass(st, what, next) })
 	case ruling.Decision == authcore.Allow:
-		return x.pass(s, &a, what, next)
+		return x.pass(st, what, next)
 	case public:
 		return x.on(next)
 	case ruling.Decision == authcore.StepUp && isPageLoad(x.r):
 		return x.toLogin()
 	case ruling.Decision == authcore.StepUp:
-		return x.late(&s)
+		return x.late(&st.Session)
 	case ruling.Why == authcore.WrongNetwork:
 		return x.refuse(wrongNetwork, nil)
 	}
@@ -144,8 +144,8 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 var errOddPath = errors.New("a path that long, which servers may read in several ways, is not looked at")
 
 // pass hands the request on with the person's identity.
-func (x *exchange) pass(s authcore.Session, a *authcore.Account, what authcore.Access, next caddyhttp.Handler) error {
-	if err := x.identify(s, a); err != nil {
+func (x *exchange) pass(st *authcore.Standing, what authcore.Access, next caddyhttp.Handler) error {
+	if err := x.identify(st); err != nil {
 		return x.refuse(untold, err)
 	}
 	w, r := x.app.streams.watch(x.w, x.r, func() bool { return x.mayGoOn(what) })
@@ -171,9 +171,9 @@ func (x *exchange) on(next caddyhttp.Handler) error {
 func (x *exchange) mayGoOn(what authcore.Access) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), streamPeriod)
 	defer cancel()
-	s, a, err := x.gate.Session(ctx, authcore.Token(x.cookie(sessionCookie)), x.site.sessionHost(), false)
+	st, err := x.gate.Standing(ctx, authcore.Token(x.cookie(sessionCookie)), x.site.sessionHost(), false)
 	over := errors.Is(err, authcore.ErrNoSession) || errors.Is(err, store.ErrClosed) ||
-		err == nil && x.site.requirement.Decide(s, a, what, x.gate.Now()).Decision == authcore.Deny
+		err == nil && x.site.requirement.Decide(st.Session, st.Account, what, x.gate.Now()).Decision == authcore.Deny
 	if over {
 		x.app.log.Info("an open connection is cut: it is no longer allowed", "site", x.site.id, "holder", string(x.holder))
 	}
@@ -181,16 +181,26 @@ func (x *exchange) mayGoOn(what authcore.Access) bool {
 }
 
 // is remembers who asks.
-func (x *exchange) is(a authcore.Account) { x.holder, x.person = a.Identifier, a.Name() }
+func (x *exchange) is(a *authcore.Account) { x.holder, x.who = a.Identifier, a }
 
-// session returns the session of this host's cookie. An active use keeps it
+// standing returns what this host's cookie opens. An active use keeps the session
 // from running out unused.
-func (x *exchange) session(active bool) (authcore.Session, authcore.Account, error) {
+func (x *exchange) standing(active bool) (*authcore.Standing, error) {
 	token := x.cookie(sessionCookie)
 	if token == "" {
-		return authcore.Session{}, authcore.Account{}, authcore.ErrNoSession
+		return nil, authcore.ErrNoSession
 	}
-	return x.gate.Session(x.r.Context(), authcore.Token(token), x.site.sessionHost(), active)
+	return x.gate.Standing(x.r.Context(), authcore.Token(token), x.site.sessionHost(), active)
+}
+
+// session returns the session of this host's cookie and its account, for our own
+// pages.
+func (x *exchange) session(active bool) (authcore.Session, authcore.Account, error) {
+	st, err := x.standing(active)
+	if err != nil {
+		return authcore.Session{}, authcore.Account{}, err
+	}
+	return st.Session, st.Account, nil
 }
 
 // sessionHost is the host under which authcore knows a site's sessions; "" is

@@ -139,7 +139,7 @@ func (x *exchange) takeTicket() error {
 // browser's history, or clicked twice, has a session by now and goes on.
 func (x *exchange) spentTicket(keepsCookies bool, home string) error {
 	if _, a, err := x.session(isUse(x.r)); err == nil {
-		x.is(a)
+		x.is(&a)
 		return x.redirect(home)
 	} else if !errors.Is(err, authcore.ErrNoSession) {
 		return x.refuse(unavailable, err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -76,22 +77,59 @@ const (
 	maxIdentity  = 16 << 10
 )
 
+// identity is what one application is told of one person: it is made once, and
+// told until something of the person changes.
+type identity struct {
+	visitor
+	site   *site // for which
+	plan   headerPlan
+	values []string           // of the plan's lines; "" is unknown, or a template's
+	size   int                // what they take, in bytes
+	err    error              // why they cannot be written
+	tell   caddy.ReplacerFunc // say, which would be made anew each time
+}
+
+// of makes the identity of a person.
+func (p headerPlan) of(v visitor) *identity {
+	id := &identity{visitor: v, plan: p, values: make([]string, len(p.lines)), tell: v.say}
+	for i, line := range p.lines {
+		if line.known.text == nil {
+			continue
+		}
+		value, err := p.written(line.known.text(v), line.known.code)
+		if err != nil {
+			id.err = fmt.Errorf("the header %s of %s cannot be written: %w", line.name, v.Identifier, err)
+			return id
+		}
+		id.values[i] = value
+		id.size += lineSize(line.name, value)
+	}
+	return id
+}
+
 // set writes the headers of a person into h, which scrub has been through: what
 // is unknown of the person stays absent. It returns how many bytes that are. It
 // writes nothing when it returns an error, which is when some value cannot be
 // written; the error does not show the value.
-func (p headerPlan) set(h http.Header, v visitor, repl *caddy.Replacer) (size int, err error) {
-	values := make([]string, len(p.lines))
-	for i, line := range p.lines {
-		if values[i], err = p.value(line, v, repl); err != nil {
-			return 0, fmt.Errorf("the header %s of %s cannot be written: %w", line.name, v.Identifier, err)
+func (id *identity) set(h http.Header, repl *caddy.Replacer) (size int, err error) {
+	if id.err != nil {
+		return 0, id.err
+	}
+	// A copy, since later handlers may change a header in its place.
+	values, size := slices.Clone(id.values), id.size
+	for i, line := range id.plan.lines {
+		if line.template == "" {
+			continue
+		}
+		if values[i], err = id.plan.written(repl.ReplaceAll(line.template, ""), false); err != nil {
+			return 0, fmt.Errorf("the header %s of %s cannot be written: %w", line.name, id.Identifier, err)
 		}
 		size += lineSize(line.name, values[i])
 	}
 	if size > maxIdentity {
 		return size, errTooMuch
 	}
-	for i, line := range p.lines {
+	for i, line := range id.plan.lines {
 		if values[i] != "" {
 			h[line.name] = values[i : i+1 : i+1]
 		}
@@ -99,18 +137,12 @@ func (p headerPlan) set(h http.Header, v visitor, repl *caddy.Replacer) (size in
 	return size, nil
 }
 
-// value is what one line holds, "" when that is unknown.
-func (p headerPlan) value(line headerLine, v visitor, repl *caddy.Replacer) (string, error) {
-	var text string
-	if line.known.text != nil {
-		text = line.known.text(v)
-	} else {
-		text = repl.ReplaceAll(line.template, "")
-	}
+// written is a text as the application wants it; a code is ASCII by its grammar.
+func (p headerPlan) written(text string, code bool) (string, error) {
 	switch {
 	case !plain(text):
 		return "", errNotPlain
-	case text == "", line.known.code && isASCII(text):
+	case text == "", code && isASCII(text):
 		return text, nil
 	}
 	return p.charset(text)

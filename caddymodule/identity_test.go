@@ -95,8 +95,8 @@ func TestHeaderPlan(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h, repl := make(http.Header), caddy.NewReplacer()
 			v := visitor{&tt.account, "https://portail.example.org/", "otp"}
-			announce(repl, v)
-			size, err := newHeaderPlan(tt.preset, tt.more).set(h, v, repl)
+			announce(repl, v.say)
+			size, err := newHeaderPlan(tt.preset, tt.more).of(v).set(h, repl)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,8 +130,8 @@ func TestHeaderPlanRefuses(t *testing.T) {
 			change(&a)
 			h, repl := http.Header{"X": {"y"}}, caddy.NewReplacer()
 			v := visitor{Account: &a}
-			announce(repl, v)
-			_, err := newHeaderPlan(presetRemoteUser, nil).set(h, v, repl)
+			announce(repl, v.say)
+			_, err := newHeaderPlan(presetRemoteUser, nil).of(v).set(h, repl)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -150,7 +150,7 @@ func TestHeaderPlanRefusesAnInjectedTemplate(t *testing.T) {
 	repl := caddy.NewReplacer()
 	repl.Set("http.request.uri.query.x", "a\r\nRemote-User: admin")
 	h := make(http.Header)
-	if _, err := newHeaderPlan("", []Header{{"X-Q", "{http.request.uri.query.x}"}}).set(h, visitor{Account: &eve}, repl); err == nil || len(h) > 0 {
+	if _, err := newHeaderPlan("", []Header{{"X-Q", "{http.request.uri.query.x}"}}).of(visitor{Account: &eve}).set(h, repl); err == nil || len(h) > 0 {
 		t.Errorf("set: %v, %v", err, h)
 	}
 }
@@ -185,7 +185,7 @@ func TestAnnounce(t *testing.T) {
 	repl.Set("http.auth.user.role", "left by another handler")
 	a := headOf(t)
 	a.Surname = "x\ny"
-	announce(repl, visitor{&a, "https://portail.example.org/", "otp"})
+	announce(repl, visitor{&a, "https://portail.example.org/", "otp"}.say)
 	for key, want := range map[string]string{
 		"id": "edupont", "given_name": "Ève", "surname": "", "name": "", "email": "eve@ac-exemple.fr",
 		"groups": "enseignants,3eB", "functions": "DIR,ADJ", "establishment": "0441550W", "method": "otp",

@@ -169,7 +169,10 @@ func (x *exchange) keptAddress() string {
 // address without the mark, as the browser sent it.
 func (x *exchange) sentAgain() (address string, ok bool) {
 	sent, ok := unmarkURI(x.sent())
-	return x.site.origin.String() + sent, ok && strings.HasPrefix(sent, "/")
+	if !ok || !strings.HasPrefix(sent, "/") {
+		return "", false
+	}
+	return x.site.origin.String() + sent, true
 }
 
 // markURI puts the mark behind an address.
@@ -212,7 +215,7 @@ func (x *exchange) showKept() error {
 	case err != nil:
 		return x.refuse(unavailable, err)
 	}
-	x.is(a)
+	x.is(&a)
 	k, err := x.gate.Kept(x.r.Context(), x.cookie(keptCookie), s)
 	if err != nil {
 		return x.notKept(s, err)
@@ -259,7 +262,7 @@ func (x *exchange) dropKept() error {
 	if err != nil {
 		return x.refuse(unavailable, err)
 	}
-	x.is(a)
+	x.is(&a)
 	if !x.genuine(f, string(s.ID)) {
 		return x.redirect(x.site.origin.String() + ui.PathKept)
 	}

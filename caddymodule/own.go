@@ -116,7 +116,10 @@ func (x *exchange) static() error {
 
 // frame is what this answer's page has in common with all others.
 func (x *exchange) frame() ui.Frame {
-	f := ui.Frame{Lang: x.lang(), Person: x.person, Contact: x.app.contact, Demo: x.app.Demo}
+	f := ui.Frame{Lang: x.lang(), Contact: x.app.contact, Demo: x.app.Demo}
+	if x.who != nil {
+		f.Person = x.who.Name()
+	}
 	if !x.site.isPortal() {
 		f.PortalURL = x.app.portal.origin.String()
 	}
@@ -159,7 +162,7 @@ func (x *exchange) showPortal() error {
 	case err != nil:
 		return x.refuse(unavailable, err)
 	}
-	x.is(a)
+	x.is(&a)
 	x.keepLang()
 	var p ui.Portal
 	for _, t := range x.app.sites {
@@ -190,7 +193,7 @@ const (
 func (x *exchange) showAssistance() error {
 	_, a, err := x.session(false)
 	if err == nil {
-		x.is(a)
+		x.is(&a)
 	}
 	x.keepLang()
 	f := x.frame()
@@ -207,7 +210,7 @@ func (x *exchange) showLogout() error {
 	if err != nil {
 		return x.refuse(unavailable, err)
 	}
-	x.is(a)
+	x.is(&a)
 	x.keepLang()
 	f := x.frame()
 	f.SwitchHref = x.switchHref(ui.PathLogout)

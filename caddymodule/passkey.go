@@ -186,7 +186,7 @@ func (x *exchange) ownerAsked(csrf string) (s authcore.Session, ok bool, err err
 	case err != nil:
 		return s, false, x.failed(unavailable, codeFailed, authcore.NewReference(), err)
 	}
-	x.is(a)
+	x.is(&a)
 	return s, true, nil
 }
 

@@ -25,7 +25,7 @@ var passkeyNews = map[string]ui.Notice{
 
 // askPasskey asks somebody who is logged in for a passkey, where theirs is to go.
 func (x *exchange) askPasskey(v view, a authcore.Account) (err error) {
-	x.is(a)
+	x.is(&a)
 	p := ui.PasskeyWanted{Target: v.target, None: true}
 	for _, own := range a.Passkeys {
 		p.None = p.None && own.Cloned
@@ -57,7 +57,7 @@ func (x *exchange) owner() (s authcore.Session, a authcore.Account, ok bool, err
 	case err != nil:
 		return s, a, false, x.refuse(unavailable, err)
 	}
-	x.is(a)
+	x.is(&a)
 	x.keepLang()
 	return s, a, true, nil
 }
