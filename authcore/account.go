@@ -41,6 +41,8 @@ type Account struct {
 	// Handle is what authenticators know the person by: drawn with the first passkey,
 	// and saying nothing (WebAuthn §14.6.1). Empty before.
 	Handle []byte
+	// Office is the role that was given to them, if any.
+	Office Office `json:",omitzero"`
 }
 
 // Closed reports whether an account lets nobody in now: it is disabled, or its

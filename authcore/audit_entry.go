@@ -16,9 +16,28 @@ type Source struct {
 	Agent   string     // the browser's own words, cut to 200 bytes
 }
 
-// Actor is who administers: a command line, an API client, later a referent.
+// Actor is who administers: a command line, an API client, or with [Gate.Clerk]
+// somebody in the console.
 type Actor struct {
+	// Name is what the audit trail has of them.
 	Name string
+	// Who is their name alone, by which FourEyes tells two operators apart, whatever
+	// the case of its letters. "" is nobody in particular.
+	Who string
+
+	clerk    *clerk   // nil: at the admin endpoint
+	confirms *Pending // what another asked for, and they do
+}
+
+func (a Actor) who() string { return strings.ToLower(strings.TrimSpace(a.Who)) }
+
+// event writes down an act of theirs.
+func (a Actor) event(kind EventKind, holder Identifier, serial Serial, detail string) Event {
+	e := Event{Kind: kind, Holder: holder, Serial: serial, Actor: a.Name, Detail: detail}
+	if a.clerk != nil {
+		e.Address, e.Agent = a.clerk.from.text()
+	}
+	return e
 }
 
 // Event is one entry of the audit trail. It is written in the transaction of

@@ -64,6 +64,12 @@ const (
 	RequestRemoved                         // "request-removed": by an administrator, before its time
 	StoreBackedUp                          // "store-backed-up"
 	StoreRestored                          // "store-restored": from a backup; what was decided since is lost
+	RoleGiven                              // "role-given"
+	RoleEnded                              // "role-ended"
+	ConfirmAsked                           // "confirmation-asked": an act waits for another operator
+	ConfirmRefused                         // "confirmation-refused": by one, or taken back
+	KeySent                                // "key-sent": to an establishment's stock
+	KeyReceived                            // "key-received": there
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -77,7 +83,8 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"passkey-added", "passkey-renamed", "passkey-removed", "passkey-used", "passkey-refused", "passkey-cloned",
 	"clock-doubted", "clock-accepted",
 	"request-sent", "request-removed",
-	"store-backed-up", "store-restored"}}
+	"store-backed-up", "store-restored",
+	"role-given", "role-ended", "confirmation-asked", "confirmation-refused", "key-sent", "key-received"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

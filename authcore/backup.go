@@ -176,7 +176,7 @@ func (s *Secrets) opens(e store.Entry) error {
 	switch {
 	case leftOut(e.Key):
 		return refuseBackup("it holds a record of a kind that no backup holds")
-	case strings.HasPrefix(e.Key, indexPrefix) && len(e.Value) == 0:
+	case pointer(e.Key) && len(e.Value) == 0:
 		return nil
 	}
 	var any anyRecord

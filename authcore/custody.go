@@ -2,6 +2,7 @@ package authcore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,15 +36,17 @@ func (g *Gate) LoseKey(ctx context.Context, by Actor, serial Serial) error {
 }
 
 // RetireKey ends a key for good, takes it from its holder and ends their
-// sessions. Errors: ErrNotFound, ErrState, the store's.
+// sessions. Errors: ErrNotFound, ErrState, those of four eyes (see FourEyes), the
+// store's.
 func (g *Gate) RetireKey(ctx context.Context, by Actor, serial Serial) error {
-	return g.takeKey(ctx, by, serial, KeyRetired, Key.Retire)
+	return g.takeKeyFor(ctx, by, serial, KeyRetired, PendingRetire, Key.Retire)
 }
 
 // ReturnKey puts a key back in stock, takes it from its holder and ends their
-// sessions. Errors: ErrNotFound, ErrState, the store's.
+// sessions. Errors: ErrNotFound, ErrState, those of four eyes (see FourEyes), the
+// store's.
 func (g *Gate) ReturnKey(ctx context.Context, by Actor, serial Serial) error {
-	return g.takeKey(ctx, by, serial, KeyReturned, Key.Return)
+	return g.takeKeyFor(ctx, by, serial, KeyReturned, PendingReturn, g.putBack(by))
 }
 
 // ClearPIN forgets a key's PIN, so that its holder defines another, and ends
@@ -61,23 +64,38 @@ func (g *Gate) RequirePIN(ctx context.Context, by Actor, serial Serial) error {
 // takeKey is changeKey for what ends a key's use: the sessions that it may have
 // opened end in the same transaction.
 func (g *Gate) takeKey(ctx context.Context, by Actor, serial Serial, kind EventKind, change func(Key) (Key, error)) error {
-	return g.act(ctx, func(w store.Writer, _ time.Time) ([]Event, error) {
-		was, err := g.keyIn(w, serial)
-		if err != nil {
-			return nil, err
-		}
-		k, err := change(was)
-		if err != nil {
-			return nil, fmt.Errorf("key %s is %s: %w", serial, was.State, err)
-		}
-		if err := write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{}); err != nil {
-			return nil, err
-		}
-		if was.Holder != "" {
-			err = g.withoutKey(w, was.Holder, serial, k.Holder == "")
-		}
-		return []Event{{Kind: kind, Serial: serial, Holder: was.Holder, Actor: by.Name}}, err
+	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
+		return g.takeIn(w, by, serial, kind, "", now, change)
 	})
+}
+
+// takeKeyFor is takeKey for what may take two operators.
+func (g *Gate) takeKeyFor(ctx context.Context, by Actor, serial Serial, kind EventKind, act PendingAct, change func(Key) (Key, error)) error {
+	return g.actOrAsk(ctx, by, Pending{Act: act, Serial: serial}, func(w store.Writer, now time.Time) ([]Event, error) {
+		return g.takeIn(w, by, serial, kind, "", now, change)
+	})
+}
+
+// takeIn ends a key's use within a transaction.
+func (g *Gate) takeIn(w store.Writer, by Actor, serial Serial, kind EventKind, detail string, now time.Time, change func(Key) (Key, error)) ([]Event, error) {
+	was, err := g.keyIn(w, serial)
+	if err == nil {
+		err = g.permitKey(w, by, was, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	k, err := change(was)
+	if err != nil {
+		return nil, fmt.Errorf("key %s is %s: %w", serial, was.State, err)
+	}
+	if err := errors.Join(indexStock(w, serial, was.Stock, k.Stock), write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{})); err != nil {
+		return nil, err
+	}
+	if was.Holder != "" {
+		err = g.withoutKey(w, was.Holder, serial, k.Holder == "")
+	}
+	return []Event{by.event(kind, was.Holder, serial, detail)}, err
 }
 
 // withoutKey ends the sessions of somebody whose key is shut, and takes it from

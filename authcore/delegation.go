@@ -71,6 +71,9 @@ func (a Account) delegate(d Delegation, now time.Time) (Account, error) {
 // store's.
 func (g *Gate) Delegate(ctx context.Context, by Actor, to Identifier, d Delegation) error {
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
+		if err := g.permit(w, by, to, now); err != nil {
+			return nil, err
+		}
 		a, err := g.accountIn(w, to)
 		if err != nil {
 			return nil, err
@@ -80,7 +83,7 @@ func (g *Gate) Delegate(ctx context.Context, by Actor, to Identifier, d Delegati
 			return nil, err
 		}
 		detail := fmt.Sprintf("%s until %s: %s", d.Application, d.Until.UTC().Format(time.RFC3339), d.Reason)
-		return []Event{{Kind: DelegationGiven, Holder: to, Actor: by.Name, Detail: detail}},
+		return []Event{by.event(DelegationGiven, to, "", detail)},
 			write(g.secrets(), w, accountName(to), accountRecord(a), time.Time{})
 	})
 }
@@ -89,6 +92,9 @@ func (g *Gate) Delegate(ctx context.Context, by Actor, to Identifier, d Delegati
 // (the person, or a delegation that is running), the store's.
 func (g *Gate) EndDelegation(ctx context.Context, by Actor, of Identifier, application string) error {
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
+		if err := g.permit(w, by, of, now); err != nil {
+			return nil, err
+		}
 		a, err := g.accountIn(w, of)
 		if err != nil {
 			return nil, err
@@ -97,7 +103,7 @@ func (g *Gate) EndDelegation(ctx context.Context, by Actor, of Identifier, appli
 			return nil, fmt.Errorf("%s has no delegation for %s: %w", of, application, ErrNotFound)
 		}
 		a.Delegations = slices.DeleteFunc(slices.Clone(a.Delegations), func(d Delegation) bool { return d.Application == application })
-		return []Event{{Kind: DelegationEnded, Holder: of, Actor: by.Name, Detail: application}},
+		return []Event{by.event(DelegationEnded, of, "", application)},
 			write(g.secrets(), w, accountName(of), accountRecord(a), time.Time{})
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
-// AddAccount adds a person. Keys, Epoch and Added are the gate's to fill. Errors:
+// AddAccount adds a person. Keys, Epoch, Added and Office are the gate's to fill. Errors:
 // ErrExists, a sentence about the account, the store's.
 func (g *Gate) AddAccount(ctx context.Context, by Actor, a Account) error {
 	if err := a.Validate(); err != nil {
@@ -26,9 +26,10 @@ func (g *Gate) add(w store.Writer, by Actor, a Account, now time.Time) ([]Event,
 	if err := absent(w, accountName(a.Identifier)); err != nil {
 		return nil, fmt.Errorf("%s: %w", a.Identifier, err)
 	}
-	a.Keys, a.Epoch, a.Added = nil, newEpoch(), now
-	return []Event{{Kind: AccountAdded, Holder: a.Identifier, Actor: by.Name}},
-		write(g.secrets(), w, accountName(a.Identifier), accountRecord(a), time.Time{})
+	a.Keys, a.Epoch, a.Added, a.Office = nil, newEpoch(), now, Office{}
+	return []Event{by.event(AccountAdded, a.Identifier, "", "")},
+		errors.Join(indexMember(w, a.Identifier, nil, a.Establishments()),
+			write(g.secrets(), w, accountName(a.Identifier), accountRecord(a), time.Time{}))
 }
 
 // newEpoch draws where the epochs of an account begin: 52 bits, so that two

@@ -42,9 +42,19 @@
 //	remplacer                        Gate.ReplaceKey
 //	N° d'incident                    Reference
 //	établissement (UAI)              Account.Establishment
+//	référent numérique               RoleReferent, an Office
+//	stock de l'établissement         Key.Stock
 //
 // A key in stock has no holder; an expired one has a date behind it. Neither is
 // a state of its own.
+//
+// # Roles
+//
+// Everybody is a holder. An [Office] makes somebody a referent of some establishments,
+// an operator or an auditor; with [Gate.Clerk] they work in the console, and
+// [ConsoleRules.Judge] alone says who may do what to whom: it is asked in the
+// transaction of the act, with the session as it is then. What [FourEyes] holds
+// back waits as a [Pending] for another operator.
 //
 // # The states of a key
 //

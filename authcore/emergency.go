@@ -83,28 +83,39 @@ func (g *Gate) GiveEmergency(ctx context.Context, by Actor, serial Serial, o Eme
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	if o.Fixed {
-		o.Codes = 1
+	codes, err := o.draw()
+	if err != nil {
+		return nil, err
 	}
-	codes := make([]string, o.Codes)
-	for i := range codes {
-		code, err := drawCode()
-		if err != nil {
-			return nil, err
-		}
-		codes[i] = code
-	}
-	err := g.changeKeyWith(ctx, by, serial, EmergencyGiven, o.Reason, func(k Key) (Key, error) {
+	err = g.changeKeyWith(ctx, by, serial, EmergencyGiven, o.Reason, func(k Key) (Key, error) {
 		if k.State != Lost || k.PIN.IsZero() {
 			return k, ErrState
 		}
-		k.Emergency = emergency{Codes: codes, Fixed: o.Fixed, Reason: o.Reason, Until: g.now().Add(o.For), KeyEnds: o.KeyEnds}
+		k.Emergency = o.give(codes, g.now())
 		return k, nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return codes, nil
+}
+
+// draw makes as many codes as are ordered.
+func (o EmergencyOrder) draw() (codes []string, err error) {
+	if o.Fixed {
+		o.Codes = 1
+	}
+	for len(codes) < o.Codes && err == nil {
+		var code string
+		code, err = drawCode()
+		codes = append(codes, code)
+	}
+	return codes, err
+}
+
+// give is what a key keeps of the codes.
+func (o EmergencyOrder) give(codes []string, now time.Time) emergency {
+	return emergency{Codes: codes, Fixed: o.Fixed, Reason: o.Reason, Until: now.Add(o.For), KeyEnds: o.KeyEnds}
 }
 
 // Check says in a sentence what is wrong with an order, or nil.

@@ -84,6 +84,18 @@ var (
 	// ErrStillThere: data of a person are erased only once their account is
 	// removed and no key is theirs.
 	ErrStillThere = errors.New("this person still has an account or a key: remove the account first")
+	// ErrUnknownGroup: no group of establishments has that name in the configuration.
+	ErrUnknownGroup = errors.New("there is no such group of establishments")
+	// ErrAwaits: nothing was done yet; another operator has to confirm it. It comes as
+	// an *AwaitsError.
+	ErrAwaits = errors.New("another operator has to confirm this")
+	// ErrUnnamed: what takes two operators takes the name of each.
+	ErrUnnamed = errors.New("this takes two operators: say who you are, so that another can confirm it")
+	// ErrOwnPending: nobody confirms what they asked for themselves.
+	ErrOwnPending = errors.New("you asked for this yourself: another operator has to confirm it")
+	// ErrNotInStock: the key is not in the stock of this establishment, or was not
+	// received there.
+	ErrNotInStock = errors.New("the key is not in this establishment's stock")
 	// ErrState: the key's state does not allow it.
 	ErrState = errors.New("the key's state does not allow this")
 	// ErrNoPIN: no PIN is defined that could be replaced or moved.

@@ -50,6 +50,7 @@ type Gate struct {
 	policy   Policy
 	log      *slog.Logger
 	passkeys *Passkeys // nil where there are none
+	console  ConsoleRules
 }
 
 // shared is what the gates of one store have in common, over all their
@@ -105,7 +106,7 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 // With returns a gate over the same store, secrets and queue of PINs, under
 // another policy and log: one for each configuration. The policy must be valid.
 func (g *Gate) With(p Policy, log *slog.Logger) *Gate {
-	return &Gate{shared: g.shared, policy: p, log: log, passkeys: g.passkeys}
+	return &Gate{shared: g.shared, policy: p, log: log, passkeys: g.passkeys, console: g.console}
 }
 
 // WithPasskeys returns the same gate with passkeys, or without for nil, as New

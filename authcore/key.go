@@ -90,6 +90,12 @@ type Key struct {
 	// HandedOver is when it was put into its holder's hand; zero before.
 	HandedOver time.Time
 	LastUsed   time.Time // last full success; zero before the first
+
+	// Stock is the establishment (UAI) whose stock the key belongs to, "" for that of
+	// whoever buys keys; Received is when the establishment had it in hand, Returned
+	// when it came back from a holder last.
+	Stock              string
+	Received, Returned time.Time
 }
 
 // maxDrift bounds what is learnt of a key's clock: twelve hours of one-minute

@@ -31,7 +31,10 @@ type KeyInfo struct {
 	LastUsed   time.Time  `json:"last_used,omitzero"`
 	ReplacedBy Serial     `json:"replaced_by,omitempty"`
 	Replaces   Serial     `json:"replaces,omitempty"`
-	Ends       time.Time  `json:"ends,omitzero"` // of a key that was replaced: it opens until then
+	Ends       time.Time  `json:"ends,omitzero"`     // of a key that was replaced: it opens until then
+	Stock      string     `json:"stock,omitempty"`   // whose stock it belongs to, an establishment's UAI
+	Received   time.Time  `json:"received,omitzero"` // there
+	Returned   time.Time  `json:"returned,omitzero"` // by a holder, last
 }
 
 // Info returns what may be shown of a key.
@@ -40,7 +43,7 @@ func (k Key) Info() KeyInfo {
 		Serial: k.Serial, Holder: k.Holder, State: k.State, Kind: k.Generator.Kind, Digits: k.Generator.Digits,
 		PINDefined: !k.PIN.IsZero(), ChangePIN: k.ChangePIN, Activation: k.Activation != "", Drift: k.Drift, WrongPIN: k.WrongPIN,
 		Expires: k.Expires, Imported: k.Imported, Assigned: k.Assigned, HandedOver: k.HandedOver, LastUsed: k.LastUsed,
-		ReplacedBy: k.ReplacedBy, Replaces: k.Replaces, Ends: k.Ends,
+		ReplacedBy: k.ReplacedBy, Replaces: k.Replaces, Ends: k.Ends, Stock: k.Stock, Received: k.Received, Returned: k.Returned,
 	}
 	if k.Generator.Period > 0 {
 		info.Period = k.Generator.Period.String()
@@ -110,17 +113,23 @@ const maxKeys = 8
 // person), ErrAssigned, ErrTooManyKeys, the store's.
 func (g *Gate) AssignKey(ctx context.Context, by Actor, serial Serial, to Identifier) error {
 	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
-		if err := g.giveKey(w, to, serial); err != nil {
+		if err := g.permit(w, by, to, now); err != nil {
 			return nil, err
 		}
 		k, err := g.keyIn(w, serial)
 		if err != nil {
 			return nil, err
 		}
+		if err := g.fromOwnStock(w, by, k, to); err != nil {
+			return nil, err
+		}
+		if err := g.giveKey(w, to, serial); err != nil {
+			return nil, err
+		}
 		if k, err = k.Assign(to, now); err != nil {
 			return nil, fmt.Errorf("key %s: %w", serial, err)
 		}
-		return []Event{{Kind: KeyAssigned, Serial: serial, Holder: to, Actor: by.Name}},
+		return []Event{by.event(KeyAssigned, to, serial, "")},
 			write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{})
 	})
 }
@@ -136,16 +145,20 @@ func (g *Gate) changeKey(ctx context.Context, by Actor, serial Serial, kind Even
 
 // changeKeyWith is changeKey with a word for the audit trail.
 func (g *Gate) changeKeyWith(ctx context.Context, by Actor, serial Serial, kind EventKind, detail string, change func(Key) (Key, error)) error {
-	return g.act(ctx, func(w store.Writer, _ time.Time) ([]Event, error) {
+	return g.act(ctx, func(w store.Writer, now time.Time) ([]Event, error) {
 		k, err := g.keyIn(w, serial)
+		if err == nil {
+			err = g.permitKey(w, by, k, now)
+		}
 		if err != nil {
 			return nil, err
 		}
+		was := k.Stock
 		if k, err = change(k); err != nil {
 			return nil, fmt.Errorf("key %s is %s: %w", serial, k.State, err)
 		}
-		return []Event{{Kind: kind, Serial: serial, Holder: k.Holder, Actor: by.Name, Detail: detail}},
-			write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{})
+		return []Event{by.event(kind, k.Holder, serial, detail)},
+			errors.Join(indexStock(w, serial, was, k.Stock), write(g.secrets(), w, keyName(serial), keyRecord(k), time.Time{}))
 	})
 }
 

@@ -65,13 +65,13 @@ func (k Key) Retire() (Key, error) {
 // learnt of its clock stays known. Error: ErrState when it has no holder, is
 // retired, or is lost (or was locked over its emergency codes): what nobody has
 // in hand cannot be returned.
-func (k Key) Return() (Key, error) {
+func (k Key) Return(now time.Time) (Key, error) {
 	if k.Holder == "" || k.State == Retired || k.State == Lost || k.Emergency.given() {
 		return k, ErrState
 	}
 	return Key{
 		Serial: k.Serial, State: PINToDefine, Generator: k.Generator, Used: k.Used, Drift: k.Drift,
-		Expires: k.Expires, Imported: k.Imported,
+		Expires: k.Expires, Imported: k.Imported, Stock: k.Stock, Received: k.Received, Returned: now,
 	}, nil
 }
 

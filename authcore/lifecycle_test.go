@@ -21,7 +21,7 @@ func TestLifeCycle(t *testing.T) {
 		"unlock":    Key.Unlock,
 		"clear PIN": Key.ClearPIN,
 		"assign":    func(k Key) (Key, error) { return k.Assign("mmartin", tableNow) },
-		"return":    Key.Return,
+		"return":    func(k Key) (Key, error) { return k.Return(tableNow) },
 	}
 	allowed := map[string]map[State]State{
 		"hand over": {PINToDefine: PINToDefine, ToSynchronise: ToSynchronise, Active: Active, Locked: Locked},
@@ -58,17 +58,18 @@ func TestLifeCycle(t *testing.T) {
 func TestReturn(t *testing.T) {
 	k := tableKey()
 	k.Used, k.Drift, k.WrongPIN, k.Expires, k.Imported, k.HandedOver, k.LastUsed = 1000, -3, 4, tableNow, tableNow, tableNow, tableNow
-	got, err := k.Return()
+	k.Stock, k.Received = "0441550W", tableNow
+	got, err := k.Return(tableNow)
 	mustBeNil(t, err)
-	want := Key{Serial: k.Serial, State: PINToDefine, Generator: k.Generator, Used: 1000, Drift: -3, Expires: tableNow, Imported: tableNow}
+	want := Key{Serial: k.Serial, State: PINToDefine, Generator: k.Generator, Used: 1000, Drift: -3, Expires: tableNow, Imported: tableNow, Stock: "0441550W", Received: tableNow, Returned: tableNow}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("a returned key (-want +got):\n%s", diff)
 	}
-	if _, err := got.Return(); !errors.Is(err, ErrState) {
+	if _, err := got.Return(tableNow); !errors.Is(err, ErrState) {
 		t.Errorf("a key in stock is returned: %v", err)
 	}
 	k.State, k.Emergency = Locked, emergency{Until: tableNow}
-	if _, err := k.Return(); !errors.Is(err, ErrState) {
+	if _, err := k.Return(tableNow); !errors.Is(err, ErrState) {
 		t.Errorf("a lost key that was locked over its emergency codes is returned: %v", err)
 	}
 }

@@ -214,7 +214,10 @@ func deletePasskeys(w store.Writer, a Account) error {
 // administrator. What it opened ends with it. It may be the last means that the
 // person has: whoever found it is shut out at once. Errors: ErrNotFound, the store's.
 func (g *Gate) RevokePasskey(ctx context.Context, by Actor, id Identifier, what string) error {
-	return g.act(ctx, func(w store.Writer, _ time.Time) ([]Event, error) {
+	return g.actOrAsk(ctx, by, Pending{Act: PendingPasskey, Passkey: what}, func(w store.Writer, now time.Time) ([]Event, error) {
+		if err := g.permit(w, by, id, now); err != nil {
+			return nil, err
+		}
 		a, err := g.accountIn(w, id)
 		if err != nil {
 			return nil, err
@@ -223,7 +226,7 @@ func (g *Gate) RevokePasskey(ctx context.Context, by Actor, id Identifier, what 
 		if err != nil {
 			return nil, err
 		}
-		return []Event{{Kind: PasskeyRemoved, Holder: id, Actor: by.Name, Detail: p.text()}}, g.dropPasskey(w, a, p)
+		return []Event{by.event(PasskeyRemoved, id, "", p.text())}, g.dropPasskey(w, a, p)
 	})
 }
 

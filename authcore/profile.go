@@ -2,6 +2,7 @@ package authcore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -164,5 +165,6 @@ func (g *Gate) become(w store.Writer, by Actor, was, is Account, now time.Time) 
 		is.Epoch++
 	}
 	return []Event{{Kind: AccountChanged, Holder: is.Identifier, Actor: by.Name, Detail: fieldNames(all)}},
-		write(g.secrets(), w, accountName(is.Identifier), accountRecord(is), time.Time{})
+		errors.Join(indexMember(w, is.Identifier, was.Establishments(), is.Establishments()),
+			write(g.secrets(), w, accountName(is.Identifier), accountRecord(is), time.Time{}))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,12 +24,14 @@ import (
 //	import/current   staged/ID-NUMBER   kept/HASH   part/HASH-NUMBER   slots/kept
 //	passkey/MARK   ceremony/HASH   clock/highest   open/IDENTIFIER
 //	request/TIME-REFERENCE   asked/REFERENCE   requested/REFERENCE-NUMBER-NUMBER   asked-today/all
+//	referents/UAI|~GROUP   office/IDENTIFIER   member/UAI/IDENTIFIER   stock/UAI/SERIAL   pending/ID
 //
 // A record is one version byte and an AEAD ciphertext whose associated data are
 // version and name: a record copied under another name does not open. What is
 // named by HASH is named by the SHA-256 of what the browser holds. What is below
-// index/ is empty: its name is all that it says, and Gate.VerifyAudit holds the
-// entries to it.
+// index/, office/, member/ and stock/ is empty: its name is all that it says. Gate.VerifyAudit
+// holds the entries to index/; of the others, whoever follows one looks at the account
+// or the key that it leads to.
 
 const (
 	accountPrefix = "account/"
@@ -46,6 +49,10 @@ const (
 	clockName     = "clock/highest"
 	requestPrefix = "request/"
 	todayName     = "asked-today/all"
+	officePrefix  = "office/"
+	memberPrefix  = "member/"
+	stockPrefix   = "stock/"
+	pendingPrefix = "pending/"
 
 	recordVersion = 1
 )
@@ -68,6 +75,18 @@ func passkeyName(mark string) string   { return passkeyPrefix + mark }
 
 // ceremonyName is what is left of a ceremony that has been used.
 func ceremonyName(challenge string) string { return "ceremony/" + hashName(challenge) }
+
+// Groups have names of their own, which could be those of establishments.
+func referentsName(uai string) string        { return "referents/" + uai }
+func groupReferentsName(group string) string { return "referents/~" + group }
+
+func officeName(id Identifier) string       { return officePrefix + string(id) }
+func pendingName(id Reference) string       { return pendingPrefix + string(id) }
+func membersAt(uai string) string           { return memberPrefix + uai + "/" }
+func stockOf(uai string) string             { return stockPrefix + uai + "/" }
+func stockName(uai string, s Serial) string { return stockOf(uai) + string(s) }
+
+func memberName(uai string, id Identifier) string { return membersAt(uai) + string(id) }
 
 func seedName(mark []byte) string {
 	return "seed/" + base64.RawURLEncoding.EncodeToString(mark)
@@ -118,6 +137,12 @@ func (e Event) indexes(stem string) []string {
 	return names
 }
 
+// pointer reports whether what has that name is empty, and says with it all that it
+// says.
+func pointer(name string) bool {
+	return slices.Contains([]string{indexPrefix, officePrefix, memberPrefix, stockPrefix}, kindOf(name)+"/")
+}
+
 // The record types have the fields of what they keep, so that each converts to
 // the other; the tags are the format.
 type (
@@ -141,6 +166,9 @@ type (
 		Assigned   time.Time      `json:"assigned,omitzero"`
 		HandedOver time.Time      `json:"handedOver,omitzero"`
 		LastUsed   time.Time      `json:"lastUsed,omitzero"`
+		Stock      string         `json:"stock,omitempty"`
+		Received   time.Time      `json:"received,omitzero"`
+		Returned   time.Time      `json:"returned,omitzero"`
 	}
 	accountRecord struct {
 		Identifier    Identifier   `json:"identifier"`
@@ -159,6 +187,7 @@ type (
 		Attributes    fredu.Set    `json:"attributes,omitzero"`
 		Passkeys      []Passkey    `json:"passkeys,omitempty"`
 		Handle        []byte       `json:"handle,omitempty"`
+		Office        Office       `json:"office,omitzero"`
 	}
 	passkeyRecord struct {
 		Holder     Identifier         `json:"holder"`

@@ -34,10 +34,13 @@ func (f *KeyFate) UnmarshalText(b []byte) error { return keyFateNames.unmarshal(
 // RemoveAccount removes a person, and takes their keys from them in the same
 // transaction where that is wanted. Their sessions end; the audit trail keeps
 // what it has. Whoever is added under the same identifier later is somebody else.
-// Errors: ErrNotFound, ErrHasKeys, ErrState (a lost key is not returned), the
-// store's.
+// Errors: ErrNotFound, ErrHasKeys, ErrState (a lost key is not returned), those of
+// four eyes (see FourEyes), the store's.
 func (g *Gate) RemoveAccount(ctx context.Context, by Actor, id Identifier, keys KeyFate) error {
-	return g.act(ctx, func(w store.Writer, _ time.Time) ([]Event, error) {
+	return g.actOrAsk(ctx, by, Pending{Act: PendingRemoval, Keys: keys}, func(w store.Writer, now time.Time) ([]Event, error) {
+		if err := g.permit(w, by, id, now); err != nil {
+			return nil, err
+		}
 		a, err := g.accountIn(w, id)
 		if err != nil {
 			return nil, err
@@ -53,8 +56,9 @@ func (g *Gate) remove(w store.Writer, by Actor, a Account, keys KeyFate) ([]Even
 	if err != nil {
 		return nil, err
 	}
-	return append(events, Event{Kind: AccountRemoved, Holder: a.Identifier, Actor: by.Name}),
-		errors.Join(w.Delete(accountName(a.Identifier)), w.Delete(attemptsName(g.secrets(), a.Identifier, true)), deletePasskeys(w, a))
+	return append(events, by.event(AccountRemoved, a.Identifier, "", "")),
+		errors.Join(w.Delete(accountName(a.Identifier)), w.Delete(attemptsName(g.secrets(), a.Identifier, true)), deletePasskeys(w, a),
+			indexMember(w, a.Identifier, a.Establishments(), nil), g.indexOffice(w, a.Identifier, a.Office, Office{}))
 }
 
 // takeKeys takes every key from somebody, or refuses to.
@@ -72,7 +76,7 @@ func (g *Gate) takeKeys(w store.Writer, by Actor, a Account, fate KeyFate) ([]Ev
 		if err := write(g.secrets(), w, keyName(k.Serial), keyRecord(k), time.Time{}); err != nil {
 			return nil, err
 		}
-		events = append(events, Event{Kind: kind, Serial: k.Serial, Holder: a.Identifier, Actor: by.Name})
+		events = append(events, by.event(kind, a.Identifier, k.Serial, ""))
 	}
 	return events, nil
 }
@@ -84,7 +88,7 @@ func (g *Gate) keysTaken(from getter, a Account, fate KeyFate) (keys []Key, err 
 	case len(a.Keys) == 0:
 		return nil, nil
 	case fate == ReturnKeys:
-		change = Key.Return
+		change = func(k Key) (Key, error) { return k.Return(g.now()) }
 	case fate != RetireKeys:
 		return nil, fmt.Errorf("%s: %w: %s", a.Identifier, ErrHasKeys, a.serials())
 	}

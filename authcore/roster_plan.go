@@ -122,7 +122,10 @@ func (g *Gate) absentStep(from getter, a Account, r Roster) (Step, error) {
 	}
 	s := Step{Kind: StepRemove, Holder: a.Identifier, Keys: a.Keys}
 	_, err := g.keysTaken(from, a, r.Keys)
-	if errors.Is(err, ErrHasKeys) || errors.Is(err, ErrState) {
+	if err == nil && g.console.FourEyes.wants(PendingRemoval) && len(a.Keys)+len(a.Passkeys) > 0 {
+		err = fmt.Errorf("%s: %w", a.Identifier, ErrAwaits)
+	}
+	if errors.Is(err, ErrHasKeys) || errors.Is(err, ErrState) || errors.Is(err, ErrAwaits) {
 		s.Problem, err = err.Error(), nil
 	}
 	return s, err

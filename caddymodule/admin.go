@@ -98,6 +98,14 @@ var adminRoutes = []adminRoute{
 	{http.MethodPost, "/sesame/clock/accept", nil, acceptClock},
 	{http.MethodPost, "/sesame/backup", nil, makeBackup},
 	{http.MethodPost, "/sesame/backup/check", nil, checkBackup},
+	{http.MethodGet, "/sesame/roles", []string{"limit", "after"}, listRoles},
+	{http.MethodPut, "/sesame/users/{id}/role", nil, giveRole},
+	{http.MethodDelete, "/sesame/users/{id}/role", nil, endRole},
+	{http.MethodGet, "/sesame/pending", nil, listPending},
+	{http.MethodPost, "/sesame/pending/{pending}/confirm", nil, confirmPending},
+	{http.MethodDelete, "/sesame/pending/{pending}", nil, withdrawPending},
+	{http.MethodPost, "/sesame/keys/{serial}/send", nil, sendKey},
+	{http.MethodPost, "/sesame/keys/{serial}/receive", nil, receiveKey},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.
@@ -168,6 +176,9 @@ func (api adminAPI) serve(route adminRoute, w http.ResponseWriter, r *http.Reque
 		return err
 	}
 	answer, err := route.serve(c)
+	if waits, ok := c.awaits(err); ok {
+		answer, err = waits, nil
+	}
 	if err != nil || c.answered {
 		return err
 	}
@@ -222,12 +233,13 @@ func adminFailure(w http.ResponseWriter, err error) error {
 		return refusal
 	}
 	switch {
-	case errors.Is(err, authcore.ErrDelegation):
+	case errors.Is(err, authcore.ErrDelegation), errors.Is(err, authcore.ErrUnknownGroup), errors.Is(err, authcore.ErrUnnamed):
 		return adminRefusal(http.StatusBadRequest, "%w", err)
 	case errors.Is(err, authcore.ErrNotFound):
 		return adminRefusal(http.StatusNotFound, "%w", err)
 	case errors.Is(err, authcore.ErrExists), errors.Is(err, authcore.ErrSeedExists),
-		errors.Is(err, authcore.ErrImporting), errors.Is(err, authcore.ErrAssigned), errors.Is(err, authcore.ErrState), errors.Is(err, authcore.ErrTooManyKeys), errors.Is(err, authcore.ErrTooManyDelegations):
+		errors.Is(err, authcore.ErrImporting), errors.Is(err, authcore.ErrAssigned), errors.Is(err, authcore.ErrState), errors.Is(err, authcore.ErrTooManyKeys), errors.Is(err, authcore.ErrTooManyDelegations),
+		errors.Is(err, authcore.ErrOwnPending):
 		return adminRefusal(http.StatusConflict, "%w", err)
 	}
 	reference := authcore.NewReference()

@@ -61,6 +61,37 @@ func retireKey(c *adminCall) (any, error) {
 	return c.changeKey(c.gate.RetireKey, "it is retired already")
 }
 
+func receiveKey(c *adminCall) (any, error) {
+	return c.changeKey(c.gate.ReceiveKey, "only a key that was sent to an establishment, was not received and has no holder can be received")
+}
+
+// shipment is the body that sends a key to an establishment.
+type shipment struct {
+	Establishment string `json:"establishment"` // "" takes it out of the stock of any
+}
+
+func sendKey(c *adminCall) (any, error) {
+	serial, err := c.serial()
+	if err != nil {
+		return nil, err
+	}
+	var to shipment
+	if err := c.decode(&to); err != nil {
+		return nil, err
+	}
+	if to.Establishment != "" && !authcore.ValidUAI(to.Establishment) {
+		return nil, adminRefusal(http.StatusBadRequest, "establishment is a UAI: seven digits and the letter that checks them")
+	}
+	err = c.gate.SendKey(c.Context(), c.by, serial, to.Establishment)
+	if k, known := c.gate.KeyInfo(c.Context(), serial); known == nil && errors.Is(err, authcore.ErrState) {
+		return nil, adminRefusal(http.StatusConflict, "key %s is %s: only a key that nobody has is sent to an establishment", serial, k.State)
+	}
+	if err != nil {
+		return nil, noSuch("key", serial, err)
+	}
+	return c.key(serial)
+}
+
 // whichKeys answers which keys show a code. The code comes in the body: addresses
 // are logged.
 func whichKeys(c *adminCall) (any, error) {

@@ -330,6 +330,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		"Verification": authcore.Verification{}, "PurgeOrder": purgeOrder{}, "PurgeReport": purgeReport{}, "PersonData": personData{},
 		"ImportProgress": progressLine{}, "ImportStep": importStep{},
 		"UserDelegation": authcore.Delegation{}, "Passkey": passkeyView{}, "Delegation": delegationView{}, "DelegationOrder": delegationOrder{},
+		"RoleOrder": roleOrder{}, "Role": roleView{}, "RoleList": roleList{}, "Office": authcore.Office{}, "Pending": pendingView{}, "PendingList": pendingList{}, "Shipment": shipment{},
 		"ExplainQuestion": explainQuestion{}, "Explanation": explanation{},
 	}
 	for name, s := range d.Components.Schemas {
@@ -403,6 +404,9 @@ func TestOpenAPIHasEveryWord(t *testing.T) {
 	}{
 		{"Key", "state", allWords[authcore.State]()},
 		{"Event", "kind", allWords[authcore.EventKind]()},
+		{"Role", "role", allWords[authcore.Role]()},
+		{"Office", "role", allWords[authcore.Role]()},
+		{"Pending", "act", allWords[authcore.PendingAct]()},
 		{"PeopleStep", "kind", allWords[authcore.StepKind]()},
 		{"Difference", "field", allWords[authcore.AccountField]()},
 		{"ImportReport", "needs", []any{string(needsPassword), string(needsKey)}},

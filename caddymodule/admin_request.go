@@ -38,7 +38,7 @@ func readActor(r *http.Request) (authcore.Actor, error) {
 	case len(name) > maxActor || !plain(name):
 		return authcore.Actor{}, adminRefusal(http.StatusBadRequest, "the header %s holds the name of a user: %d bytes of plain text at most", actorHeader, maxActor)
 	}
-	return authcore.Actor{Name: fmt.Sprintf("%s (%s)", name, from)}, nil
+	return authcore.Actor{Name: fmt.Sprintf("%s (%s)", name, from), Who: name}, nil
 }
 
 // readQuery reads the parameters, each of which must be known and come once: a

@@ -338,7 +338,7 @@ func TestAdminWithoutStore(t *testing.T) {
 	b := newAdminBench(t)
 	b.must(b.store.Close())
 	for _, route := range adminRoutes {
-		target := strings.NewReplacer("{id}", "jdupont", "{serial}", "FT1", "{application}", "notes", "{passkey}", "Phone").Replace(route.path)
+		target := strings.NewReplacer("{id}", "jdupont", "{serial}", "FT1", "{application}", "notes", "{passkey}", "Phone", "{pending}", "7F3K-Q2M9").Replace(route.path)
 		body, headers := "", []string(nil)
 		switch {
 		case target == "/sesame/backup/check":
@@ -365,6 +365,10 @@ func TestAdminWithoutStore(t *testing.T) {
 			body, headers = `{"application":"notes","until":"`+adminStart.AddDate(0, 1, 0).Format("2006-01-02")+`","reason":"holidays"}`, []string{"Content-Type: application/json"}
 		case strings.HasSuffix(target, "/explain"):
 			body, headers = `{"user":"jdupont","method":"GET","url":"https://notes.example.org/"}`, []string{"Content-Type: application/json"}
+		case route.method == http.MethodPut:
+			body, headers = `{"role":"auditor"}`, []string{"Content-Type: application/json"}
+		case strings.HasSuffix(target, "/send"):
+			body, headers = `{"establishment":"0441550W"}`, []string{"Content-Type: application/json"}
 		case route.method == http.MethodPatch:
 			body, headers = `{"surname":"Dupont"}`, []string{"Content-Type: application/json"}
 		case target == "/sesame/users" && route.method == http.MethodPost:

@@ -31,6 +31,7 @@ type userView struct {
 	// Delegations, those included that have ended.
 	Delegations []authcore.Delegation `json:"delegations,omitempty"`
 	Passkeys    []passkeyView         `json:"passkeys"`
+	Office      authcore.Office       `json:"office,omitzero"`
 }
 
 func viewUser(a authcore.Account) userView {
@@ -39,7 +40,7 @@ func viewUser(a authcore.Account) userView {
 		Groups: append([]string{}, a.Groups...), Functions: append([]string{}, a.Functions...),
 		Establishment: a.Establishment, Disabled: a.Disabled,
 		Keys: append([]authcore.Serial{}, a.Keys...), Added: a.Added, End: a.End, Attributes: a.Attributes, Delegations: a.Delegations,
-		Passkeys: viewPasskeys(a.Passkeys),
+		Passkeys: viewPasskeys(a.Passkeys), Office: a.Office,
 	}
 }
 

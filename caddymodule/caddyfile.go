@@ -77,6 +77,12 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			hours <text>
 //			url   <address>
 //		}
+//		establishments <group> <UAI...>
+//		four_eyes {
+//			roles
+//			second_factor
+//			within <duration>
+//		}
 //		application <id> {
 //			name        <text>
 //			description <text>
@@ -101,11 +107,12 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			charset     utf-8|latin1|ascii|base64|rfc8187
 //			assertion
 //			shared_secret <name> <file>
+//			delegable
 //		}
 //		demo
 //	}
 //
-// The lines allow, network, path, public and header may stand several times.
+// The lines establishments, allow, network, path, public and header may stand several times.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // sesame
 	return block(d, "sesame", func(option string) error {
@@ -126,6 +133,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return a.parsePasskeys(d)
 		case "assistance":
 			return a.parseAssistance(d)
+		case "establishments":
+			return a.parseEstablishments(d)
+		case "four_eyes":
+			return a.parseFourEyes(d)
 		case "application":
 			return a.parseApplication(d)
 		case "demo":
@@ -318,6 +329,8 @@ func (app *Application) parseOption(d *caddyfile.Dispenser, option string) error
 		return app.parseSharedSecret(d)
 	case "require":
 		return parseRequire(d, &app.RequirePasskey)
+	case "delegable":
+		return switchOn(d, &app.Delegable)
 	}
 	return unknown(d)
 }

@@ -46,6 +46,7 @@ type settings struct {
 	policy   authcore.Policy
 	passkeys *authcore.Passkeys // nil where the portal can have none
 	contact  ui.Contact
+	console  authcore.ConsoleRules
 	where    place
 }
 
@@ -77,6 +78,9 @@ func (a *App) check() (*settings, error) {
 		}
 	}
 	if err := a.checkPasskeys(s); err != nil {
+		return nil, err
+	}
+	if s.console, err = a.consoleRules(); err != nil {
 		return nil, err
 	}
 	s.names = newNameSet(a.headerNames()...)

@@ -30,6 +30,8 @@ answered. It exits with 0 when it did it and with 1 when it did not.`
 		commandGroup("session", "Sessions: list, end", sessionCommands()...),
 		commandGroup("passkey", "Passkeys of people: list, revoke", passkeyCommands()...),
 		commandGroup("delegation", "Delegations: an application, this colleague, until that date", delegationCommands()...),
+		commandGroup("role", "Roles: referents of establishments, operators and auditors", roleCommands()...),
+		commandGroup("pending", "What waits for another operator: list, confirm, refuse", pendingCommands()...),
 		commandGroup("clock", "The server's clock: show, accept", clockCommands()...),
 		commandGroup("secret", "The secret file: rotate", secretCommands()...),
 		whoisCommand(), explainCommand(), auditCommand(), backupCommand(), restoreCommand(), demo.Command())

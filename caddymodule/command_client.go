@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"os/user"
 	"regexp"
 	"strconv"
@@ -41,13 +42,21 @@ type question struct {
 // ask asks the server and says what it answered: as JSON, or in say's words. An
 // answer without a body leaves T as it is.
 func ask[T any](c *client, q question, say func(T)) error {
-	raw, err := c.send(q)
+	raw, header, err := c.exchange(q)
 	if err != nil {
 		return err
 	}
 	if c.json {
 		return c.printJSON(raw)
 	}
+	if header.Get(pendingHeader) != "" {
+		return tell(raw, c.sayAwaits)
+	}
+	return tell(raw, say)
+}
+
+// tell hands an answer on.
+func tell[T any](raw []byte, say func(T)) error {
 	var answer T
 	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &answer); err != nil {
@@ -129,13 +138,20 @@ func (q question) content() (http.Header, io.Reader, error) {
 }
 
 // userName is who runs the command, for the audit trail: as the system knows
-// them, cut to what the server takes.
+// them, cut to what the server takes. Behind sudo or doas it is who called that:
+// two operators who are both root are two.
 func userName() string {
 	u, err := user.Current()
-	if err != nil || !plain(u.Username) {
+	if err != nil {
 		return ""
 	}
 	name := u.Username
+	if u.Uid == "0" {
+		name = cmp.Or(os.Getenv("SUDO_USER"), os.Getenv("DOAS_USER"), name)
+	}
+	if !plain(name) {
+		return ""
+	}
 	return strings.ToValidUTF8(name[:min(len(name), maxActor)], "")
 }
 

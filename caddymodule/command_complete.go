@@ -60,6 +60,8 @@ func completeArgs(cmd *cobra.Command, args []string, typed string) ([]string, co
 		return propose(cmd, proposeOpen, typed)
 	case place == "ID" && !(below(cmd, "user") && cmd.Name() == "add"):
 		return propose(cmd, proposeUsers, typed)
+	case place == "ROLE":
+		return wordsFrom(authcore.RoleReferent), cobra.ShellCompDirectiveNoFileComp
 	case place == "METHOD":
 		return []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}, cobra.ShellCompDirectiveNoFileComp
 	}

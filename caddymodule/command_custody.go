@@ -35,11 +35,31 @@ func custodyCommands() []*cobra.Command {
 		keyCommand("retire", "Ends a key for good", func(c *client, k authcore.KeyInfo) {
 			c.say("key %s is retired", string(k.Serial))
 		}),
+		keyCommand("receive", "Writes down that a key has come to the establishment it was sent to", func(c *client, k authcore.KeyInfo) {
+			c.say("key %s is in the safe of %s", string(k.Serial), k.Stock)
+		}),
+		keySendCommand(),
 		keyResyncCommand(), keyEmergencyCommand(), keyExpiringCommand(),
 		newCommand("which CODE", "Says which keys show a code now", cobra.ExactArgs(1), func(c *client, args []string) error {
 			return ask(c, question{method: http.MethodPost, path: "/sesame/keys/which", body: codeQuestion{args[0]}}, c.sayKeys)
 		}),
 	}
+}
+
+func keySendCommand() *cobra.Command {
+	return newCommand("send SERIAL UAI", "Enters a key that nobody has in an establishment's stock; none takes it out", cobra.ExactArgs(2), func(c *client, args []string) error {
+		to := args[1]
+		if to == "none" {
+			to = ""
+		}
+		return c.onKey(http.MethodPost, args[0], []string{"send"}, shipment{to}, func(k authcore.KeyInfo) {
+			if k.Stock == "" {
+				c.say("key %s is in no establishment's stock", string(k.Serial))
+				return
+			}
+			c.say("key %s is on its way to %s: its referent writes down that it came", string(k.Serial), k.Stock)
+		})
+	})
 }
 
 // keyCommand is a command on one key that needs nothing but its serial.

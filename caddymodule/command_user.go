@@ -234,6 +234,7 @@ func (c *client) sayUser(u userView) {
 		{"functions", strings.Join(u.Functions, ", ")},
 		{"groups", strings.Join(u.Groups, ", ")},
 		{"keys", joined(u.Keys)},
+		{"role", u.role()},
 		{"state", userState(u, time.Now())},
 		{"last day", endText(u.End, time.DateOnly, "2006-01-02 15:04")},
 		{"added", localTime(u.Added)},
@@ -247,6 +248,14 @@ func (c *client) sayUser(u userView) {
 	if len(u.Delegations) > 0 {
 		c.sayDelegations(u)
 	}
+}
+
+// role is somebody's role with its scope, "" for a holder.
+func (u userView) role() string {
+	if u.Office.IsZero() {
+		return ""
+	}
+	return strings.TrimSpace(u.Office.Role.String() + " " + strings.Join(append(slices.Clone(u.Office.Establishments), u.Office.Groups...), ","))
 }
 
 func userState(u userView, now time.Time) string {

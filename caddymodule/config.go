@@ -44,6 +44,12 @@ type App struct {
 	// Whom to call for help; shown on the pages.
 	Assistance *Assistance `json:"assistance,omitempty"`
 
+	// Groups of establishments, over which one referent can be.
+	Establishments []*EstablishmentGroup `json:"establishments,omitempty"`
+
+	// What one operator cannot do alone. Default: nothing.
+	FourEyes *FourEyes `json:"four_eyes,omitempty"`
+
 	// The applications behind the gate, in the order in which the portal shows
 	// them.
 	Applications []*Application `json:"applications,omitempty"`
@@ -116,6 +122,28 @@ type Assistance struct {
 	URL string `json:"url,omitempty"`
 }
 
+// EstablishmentGroup is several establishments under one name.
+type EstablishmentGroup struct {
+	// Lower case letters, digits and hyphens.
+	Name string `json:"name,omitempty"`
+	// The establishments' numbers (UAI).
+	UAI []string `json:"uai,omitempty"`
+}
+
+// FourEyes says what takes two operators: the act of the first waits until another
+// one confirms it. At the admin endpoint an operator is the name that the caller
+// gives, which nothing proves; in the console an account with the role operator.
+type FourEyes struct {
+	// To give somebody a role.
+	Roles bool `json:"roles,omitempty"`
+	// To take a key or a passkey from somebody for good: return, retire, revoke, or
+	// remove the person. To declare a key lost or to disable an account is never
+	// held back.
+	SecondFactor bool `json:"second_factor,omitempty"`
+	// How long the second one has: a minute to a week. Default: 24h.
+	Within caddy.Duration `json:"within,omitempty"`
+}
+
 // Application is one application behind the gate.
 type Application struct {
 	// The name by which the directive sesame refers to it: lower case letters,
@@ -175,6 +203,8 @@ type Application struct {
 	// with ES256, good for a minute, which the application can verify with
 	// /.sesame/jwks.json on the portal.
 	Assertion bool `json:"assertion,omitempty"`
+	// A referent may open it for a time to somebody they look after, in the console.
+	Delegable bool `json:"delegable,omitempty"`
 	// A header by which the application knows that a request came through the gate.
 	SharedSecret *SharedSecret `json:"shared_secret,omitempty"`
 }

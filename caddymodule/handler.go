@@ -76,6 +76,7 @@ type exchange struct {
 	gate    *authcore.Gate
 	holder  authcore.Identifier // who it is, once known
 	who     *authcore.Account   // the same, for the page
+	whom    []ui.Referents      // whom they may turn to, where the page says so
 }
 
 // ServeHTTP lets a request through to next, or answers it. Whatever is wrong, it
@@ -138,6 +139,7 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 	case ruling.Why == authcore.WrongNetwork:
 		return x.refuse(wrongNetwork, nil)
 	}
+	x.referTo()
 	return x.refuse(forbidden, nil)
 }
 

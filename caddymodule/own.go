@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -116,7 +117,7 @@ func (x *exchange) static() error {
 
 // frame is what this answer's page has in common with all others.
 func (x *exchange) frame() ui.Frame {
-	f := ui.Frame{Lang: x.lang(), Contact: x.app.contact, Demo: x.app.Demo}
+	f := ui.Frame{Lang: x.lang(), Contact: x.app.contact, Referents: x.whom, Demo: x.app.Demo}
 	if x.who != nil {
 		f.Person = x.who.Name()
 	}
@@ -176,9 +177,28 @@ func (x *exchange) showPortal() error {
 	case newsPINChanged:
 		p.Notice = ui.NoticePINChanged
 	}
+	if len(p.Applications) == 0 {
+		x.referTo()
+	}
 	f := x.frame()
 	f.SwitchHref = x.switchHref(ui.PathPortal)
 	return x.page(http.StatusOK, f, p)
+}
+
+// referTo has the page name the referents of a person's establishments. Where they
+// cannot be read the page says less, and is shown.
+func (x *exchange) referTo() {
+	all, err := x.gate.ReferentsOf(x.r.Context(), *x.who)
+	if err != nil {
+		x.app.log.LogAttrs(x.r.Context(), slog.LevelWarn, "the referents of a person could not be read", slog.String("holder", string(x.holder)), slog.Any("error", err))
+	}
+	for _, e := range all {
+		whom := ui.Referents{Establishment: e.Establishment}
+		for _, p := range e.Referents {
+			whom.People = append(whom.People, ui.Colleague{Name: p.Name(), Email: p.Email})
+		}
+		x.whom = append(x.whom, whom)
+	}
 }
 
 // The portal is told in its address that a key has just been put into service, or

@@ -161,7 +161,7 @@ func (a *App) gate() (*authcore.Gate, error) {
 		return nil, err
 	}
 	l.held = key
-	g := s.gate.With(a.settings.policy, a.log).WithPasskeys(a.passkeys)
+	g := s.gate.With(a.settings.policy, a.log).WithPasskeys(a.passkeys).WithConsole(a.console)
 	l.current.Store(g)
 	return g, nil
 }

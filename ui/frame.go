@@ -45,6 +45,9 @@ type Frame struct {
 	// (« référent numérique ») without an address.
 	Contact Contact
 
+	// Referents are those of the person's establishments, named before Contact.
+	Referents []Referents
+
 	// Accessibility is the statement of conformity that French law wants on a
 	// public service's pages (loi 2005-102, article 47). Its zero value shows
 	// nothing.
@@ -61,6 +64,18 @@ type Contact struct {
 	Email string
 	Hours string // « du lundi au vendredi, de 8 h à 18 h »
 	URL   string // a page of the institution's own
+}
+
+// Referents are whom to ask in one establishment.
+type Referents struct {
+	Establishment string // UAI
+	People        []Colleague
+}
+
+// Colleague is somebody to turn to.
+type Colleague struct {
+	Name  string
+	Email string // may be empty
 }
 
 // Conformity is the result of an accessibility audit against the RGAA.

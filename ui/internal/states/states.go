@@ -53,6 +53,11 @@ var (
 		{ID: "s3", Since: until.Add(-3 * time.Hour)},
 	}
 
+	referents = []ui.Referents{
+		{Establishment: "0441550W", People: []ui.Colleague{{Name: "Claire Référent", Email: "claire.referent@example.org"}, {Name: "Alix Delacour-de-Saint-Symphorien"}}},
+		{Establishment: "0693045K", People: []ui.Colleague{{Name: "Sacha Leroy", Email: "sacha.leroy-du-college-jean-moulin-de-la-ville@example.org"}}},
+	}
+
 	contact = ui.Contact{
 		Name: "Assistance informatique du rectorat", Phone: "02 40 00 00 00",
 		Email: "assistance@example.org", Hours: "du lundi au vendredi, de 8 h à 18 h",
@@ -83,6 +88,12 @@ func SignedIn() ui.Frame {
 func Full(f ui.Frame) ui.Frame {
 	f.Demo, f.Contact = true, contact
 	f.Accessibility = ui.Accessibility{Conformity: ui.ConformityPartial, URL: "https://portail.example.org/accessibilite"}
+	return f
+}
+
+// Referred is a frame that names the referents.
+func Referred(f ui.Frame) ui.Frame {
+	f.Referents = referents
 	return f
 }
 
@@ -133,6 +144,9 @@ func All() []State {
 		{"portal-pinChanged", SignedIn(), ui.Portal{Applications: Applications[:1], Notice: ui.NoticePINChanged}},
 		{"portal-empty", SignedIn(), ui.Portal{}},
 		{"portal-empty-contact", Full(SignedIn()), ui.Portal{}},
+
+		{"portal-empty-referents", Referred(SignedIn()), ui.Portal{}},
+		{"problem-forbidden-referents", Full(Referred(afterRefusal(SignedIn()))), ui.Problem{Kind: ui.ProblemForbidden, Application: "Carnet de notes"}},
 
 		{"logout", SignedIn(), ui.Logout{}},
 		{"account", SignedIn(), ui.Account{Sessions: sessions[:1]}},
