@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/sesame-gateway/sesame/ui"
@@ -48,14 +49,15 @@ func TestBrowserPolicyIsInForce(t *testing.T) {
 	}
 }
 
-// widths are a laptop, the same at 200 % (WCAG 1.4.4) and the narrowest screen
-// on which nothing may be lost (WCAG 1.4.10).
-var widths = []int64{1280, 640, 320}
-
+// TestBrowserEveryPage looks at every page in every state: on a laptop, on the same
+// at 200 % (WCAG 1.4.4: half the width), on the narrowest screen on which nothing may
+// be lost (WCAG 1.4.10), there with the spacing that people may ask for (1.4.12), and
+// with letters twice as large and no zoom. The checker of accessibility goes over one layout in
+// one language and over the other in the other.
 func TestBrowserEveryPage(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	axe := readAxe(t)
 	always(ctx, t, watch)
+	always(ctx, t, readAxe(t))
 	for _, st := range states.All() {
 		for _, l := range ui.Langs() {
 			t.Run(st.Name+"/"+l.String(), func(t *testing.T) {
@@ -63,41 +65,99 @@ func TestBrowserEveryPage(t *testing.T) {
 				if found := refusedByPolicy(ctx, t); len(found) > 0 {
 					t.Errorf("the page breaks its policy: %v", found)
 				}
-				do(ctx, t, chromedp.Evaluate[chromedp.Void](axe))
-				for _, width := range widths {
+				for _, width := range []int64{1280, 640, 320} {
 					do(ctx, t, chromedp.EmulateViewport(width, 800))
-					checkReflow(ctx, t, width)
+					checkLayout(ctx, t, fmt.Sprintf("at %d px", width))
 					if width == 640 {
 						continue
 					}
 					checkTargets(ctx, t)
 					shoot(ctx, t, fmt.Sprintf("%s.%s.%d", st.Name, l, width))
-					if width == 1280 || l == ui.French { // both languages have one layout
+					if (width == 1280) == (l == ui.French) {
 						checkAxe(ctx, t)
 					}
 				}
-				do(ctx, t, chromedp.Evaluate[chromedp.Void](spaced))
-				checkReflow(ctx, t, 320)
+				do(ctx, t, chromedp.EmulateViewport(1280, 800))
+				letters(ctx, t, 32)
+				checkLayout(ctx, t, "in large letters")
+				letters(ctx, t, 16)
+				do(ctx, t, chromedp.EmulateViewport(320, 800), chromedp.Evaluate[chromedp.Void](spaced))
+				checkLayout(ctx, t, "at 320 px, spaced")
 			})
 		}
 	}
 }
 
-// checkReflow looks for what stands outside of the page's width, and for words
-// that their box cuts off.
-func checkReflow(ctx context.Context, t *testing.T, width int64) {
+// letters sets the size of letters that a person has asked the browser for.
+func letters(ctx context.Context, t *testing.T, size int64) {
 	t.Helper()
-	lost := ask[[]string](ctx, t, `[...document.body.querySelectorAll("*")].filter((e) => {
-		if (e.closest(".unseen, .skip, svg")) return false;
-		const box = e.getBoundingClientRect();
-		return box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5
-			|| (e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible" && e.tagName !== "INPUT"));
-	}).map((e) => e.outerHTML.slice(0, 100))`)
-	if len(lost) > 0 {
-		t.Errorf("at %d px these stand outside of the page: %v", width, lost)
+	if _, err := chromedp.Call(ctx, page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: size, Fixed: size}}); err != nil {
+		t.Fatal(err)
 	}
-	if scroll := ask[int64](ctx, t, `document.documentElement.scrollWidth`); scroll > width {
-		t.Errorf("at %d px the page is %d px wide", width, scroll)
+	if got, want := ask[string](ctx, t, `getComputedStyle(document.documentElement).fontSize`), fmt.Sprintf("%dpx", size*17/16); got != want {
+		t.Fatalf("the letters of the page are of %s, not %s", got, want)
+	}
+}
+
+// layout looks for what stands outside of the page's width, for what its box cuts
+// off, and for words and controls that stand on one another.
+const layout = `(() => {
+	const lost = [];
+	const name = (e) => e.outerHTML.slice(0, 100);
+	const apart = (e) => e.closest(".unseen, .skip, svg");
+	for (const e of document.body.querySelectorAll("*")) {
+		if (apart(e)) continue;
+		const box = e.getBoundingClientRect(), style = getComputedStyle(e);
+		if (!box.width) continue;
+		if (box.right > innerWidth + 0.5 || box.left < -0.5) lost.push("outside: " + name(e));
+		if (e.tagName === "INPUT") continue;
+		if (e.scrollWidth > e.clientWidth + 1 && style.overflowX !== "visible") lost.push("cut off: " + name(e));
+		if (e.scrollHeight > e.clientHeight + 1 && style.overflowY !== "visible") lost.push("cut off: " + name(e));
+	}
+	const boxes = [];
+	const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	while (words.nextNode()) {
+		const e = words.currentNode.parentElement;
+		if (!words.currentNode.data.trim() || apart(e) || !e.checkVisibility({ visibilityProperty: true })) continue;
+		const range = document.createRange();
+		range.selectNodeContents(words.currentNode);
+		for (const box of range.getClientRects()) boxes.push({ e, box });
+	}
+	for (const e of document.querySelectorAll("button, input:not([type=hidden]), select, textarea, img")) {
+		const box = e.getBoundingClientRect();
+		if (box.width && !apart(e)) boxes.push({ e, box });
+	}
+	// Letters of one line may reach a little into the next.
+	const crosses = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5;
+	boxes.forEach((a, i) => boxes.slice(i + 1).forEach((b) => {
+		if (!a.e.contains(b.e) && !b.e.contains(a.e) && crosses(a.box, b.box)) lost.push("on one another: " + name(a.e) + " and " + name(b.e));
+	}));
+	if (document.documentElement.scrollWidth > innerWidth) lost.push("the page is " + document.documentElement.scrollWidth + " px wide");
+	return lost;
+})()`
+
+func checkLayout(ctx context.Context, t *testing.T, where string) {
+	t.Helper()
+	if lost := ask[[]string](ctx, t, layout); len(lost) > 0 {
+		t.Errorf("%s:\n%s", where, strings.Join(lost, "\n"))
+	}
+}
+
+// The look at the layout must see what it looks for.
+func TestBrowserLayoutFindsFaults(t *testing.T) {
+	s, ctx := newSite(t), newBrowser(t)
+	do(ctx, t, chromedp.EmulateViewport(320, 800))
+	for fault, want := range map[string]string{
+		`document.querySelector("h1").style.width = "400px"`:                                                "outside: <h1",
+		`document.querySelector("h1").style.cssText = "height: 5px; overflow: hidden"`:                      "cut off: <h1",
+		`document.querySelector("h1").style.cssText = "white-space: nowrap; overflow: hidden; width: 40px"`: "cut off: <h1",
+		`document.querySelector(".hint").style.cssText = "position: relative; top: 2rem"`:                   "on one another: <p class=\"hint\"",
+		`document.body.style.width = "400px"`:                                                               "the page is 400 px wide",
+	} {
+		do(ctx, t, chromedp.Navigate(s.address(ui.French, "login")), chromedp.Evaluate[chromedp.Void](fault))
+		if lost := strings.Join(ask[[]string](ctx, t, layout), "\n"); !strings.Contains(lost, want) {
+			t.Errorf("of %s this is found: %q", fault, lost)
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func TestBrowserSheets(t *testing.T) {
 				checkAxe(ctx, t)
 				emulate(ctx, t, "print")
 				do(ctx, t, chromedp.EmulateViewport(sheetWidth, sheetHeight))
-				checkReflow(ctx, t, sheetWidth)
+				checkLayout(ctx, t, "on paper")
 				for _, side := range []string{"a", "b"} {
 					if high := ask[float64](ctx, t, fmt.Sprintf(`document.querySelector(".side-%s").getBoundingClientRect().height`, side)); high > sheetHeight {
 						t.Errorf("side %s is %.0f px high, the paper %d", side, high, sheetHeight)

@@ -73,10 +73,17 @@ func newSite(t *testing.T) *site {
 		_, _ = w.Write(ui.SessionScript())
 	})
 	mux.HandleFunc("GET "+ui.PathSession, func(w http.ResponseWriter, _ *http.Request) {
+		if s.left.Load() < 0 {
+			http.Error(w, "it is over", http.StatusUnauthorized)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"seconds_left":%d,"warning_seconds":300,"extendable":true}`, s.left.Load())
 	})
-	mux.Handle("GET "+ui.StaticPrefix, http.StripPrefix(ui.StaticPrefix, http.FileServerFS(ui.Static())))
+	mux.HandleFunc("GET "+ui.StaticPrefix+"{name}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		http.ServeFileFS(w, r, ui.Static(), r.PathValue("name"))
+	})
 	s.Server = httptest.NewServer(strict(mux))
 	t.Cleanup(s.Close)
 	return s
