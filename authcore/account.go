@@ -43,6 +43,9 @@ type Account struct {
 	Handle []byte
 	// Office is the role that was given to them, if any.
 	Office Office `json:",omitzero"`
+	// Language is that in which the person is written to: a BCP 47 tag, which this
+	// package does not look into. Empty: the one that whoever writes falls back on.
+	Language string
 }
 
 // Closed reports whether an account lets nobody in now: it is disabled, or its

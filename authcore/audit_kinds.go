@@ -70,6 +70,8 @@ const (
 	ConfirmRefused                         // "confirmation-refused": by one, or taken back
 	KeySent                                // "key-sent": to an establishment's stock
 	KeyReceived                            // "key-received": there
+	MessageSent                            // "message-sent": accepted for delivery; the detail says about what
+	MessageGivenUp                         // "message-given-up": refused for good, or for days; the detail says why
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -84,7 +86,8 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"clock-doubted", "clock-accepted",
 	"request-sent", "request-removed",
 	"store-backed-up", "store-restored",
-	"role-given", "role-ended", "confirmation-asked", "confirmation-refused", "key-sent", "key-received"}}
+	"role-given", "role-ended", "confirmation-asked", "confirmation-refused", "key-sent", "key-received",
+	"message-sent", "message-given-up"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

@@ -105,11 +105,11 @@ func (g *Gate) sessionsOf(r store.Reader, id Identifier) (sessions []Session, er
 
 // ErasePerson deletes what is left of a person whose account was removed (GDPR
 // art. 17): the entries of the audit trail about them, what these are looked up
-// by, their sessions, kept forms, requests for assistance and count of failures. The head of their chain stays
-// under a mark that says nothing without the secret file, with the day of the
-// erasure, as long as an entry would; and an entry says who erased somebody's
-// data, and not whose. It is written first: an erasure that breaks off is
-// finished by calling again.
+// by, their sessions, kept forms, requests for assistance, unsent messages and
+// count of failures. The head of their chain stays under a mark that says nothing
+// without the secret file, with the day of the erasure, as long as an entry would;
+// and an entry says who erased somebody's data, and not whose. It is written first:
+// an erasure that breaks off is finished by calling again.
 //
 // What is not erased here: the log, backups, and that somebody acted as an
 // administrator. Errors: ErrStillThere, ErrNotFound when nothing is left, a
@@ -127,7 +127,7 @@ func (g *Gate) ErasePerson(ctx context.Context, by Actor, id Identifier) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(g.eraseEntries(ctx, id), g.forgetForms(ctx, id), g.forgetRequests(ctx, id)); err != nil {
+	if err := errors.Join(g.eraseEntries(ctx, id), g.forgetForms(ctx, id), g.forgetRequests(ctx, id), g.forgetMessages(ctx, id)); err != nil {
 		return err
 	}
 	return g.deleteAll(ctx, sessions)

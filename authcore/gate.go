@@ -51,6 +51,7 @@ type Gate struct {
 	log      *slog.Logger
 	passkeys *Passkeys // nil where there are none
 	console  ConsoleRules
+	mail     bool // notices are written
 }
 
 // shared is what the gates of one store have in common, over all their
@@ -61,6 +62,7 @@ type shared struct {
 	pins    *pinJudge
 	time    *timekeeper
 	onAlert func(EventKind)
+	posted  chan struct{} // holds one signal
 
 	standings *standings // what is read for each request
 
@@ -85,7 +87,7 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 		return nil, err
 	}
 	sh := &shared{
-		store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), onAlert: c.OnAlert,
+		store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), onAlert: c.OnAlert, posted: make(chan struct{}, 1),
 		standings: followStandings(c.Store), process: NewNonce(),
 	}
 	sh.time = newTimekeeper(c.Now, alarmClock(c.Logger))
@@ -106,7 +108,7 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 // With returns a gate over the same store, secrets and queue of PINs, under
 // another policy and log: one for each configuration. The policy must be valid.
 func (g *Gate) With(p Policy, log *slog.Logger) *Gate {
-	return &Gate{shared: g.shared, policy: p, log: log, passkeys: g.passkeys, console: g.console}
+	return &Gate{shared: g.shared, policy: p, log: log, passkeys: g.passkeys, console: g.console, mail: g.mail}
 }
 
 // WithPasskeys returns the same gate with passkeys, or without for nil, as New

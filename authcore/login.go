@@ -135,6 +135,7 @@ func (t *turn) play(ctx context.Context, h *hashed) (work, Reply, error) {
 		return work{}, Reply{}, err
 	}
 	t.gate.logEvents(ctx, m.events)
+	t.gate.told(m.events)
 	return m.work, t.reply(m), nil
 }
 
@@ -306,7 +307,7 @@ func (t *turn) save(w store.Writer, before scene, m *move) error {
 		put(openName(s.Holder), listed(list, *s, after.now), s.End.Add(day))
 	}
 	t.sign(m)
-	return errors.Join(append(errs, writeEvents(t.newest, w, m.events))...)
+	return errors.Join(append(errs, writeEvents(t.newest, w, m.events), t.gate.tell(t.newest, w, m.events))...)
 }
 
 // sign completes the events of a step. Of somebody unknown it keeps a mark only.

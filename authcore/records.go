@@ -22,7 +22,7 @@ import (
 //	challenge/HASH   session/HASH   ticket/HASH   meta/store   meta/newest   identity/store
 //	audit/TIME-REFERENCE-N   chain/IDENTIFIER|~WORD   index/user|key|reference/VALUE/TIME-REFERENCE-N
 //	import/current   staged/ID-NUMBER   kept/HASH   part/HASH-NUMBER   slots/kept
-//	passkey/MARK   ceremony/HASH   clock/highest   open/IDENTIFIER
+//	passkey/MARK   ceremony/HASH   clock/highest   open/IDENTIFIER   outbox/DUE-ID
 //	request/TIME-REFERENCE   asked/REFERENCE   requested/REFERENCE-NUMBER-NUMBER   asked-today/all
 //	referents/UAI|~GROUP   office/IDENTIFIER   member/UAI/IDENTIFIER   stock/UAI/SERIAL   pending/ID
 //
@@ -53,6 +53,7 @@ const (
 	memberPrefix  = "member/"
 	stockPrefix   = "stock/"
 	pendingPrefix = "pending/"
+	outboxPrefix  = "outbox/"
 
 	recordVersion = 1
 )
@@ -71,7 +72,11 @@ func sessionName(id SessionID) string  { return sessionPrefix + string(id) }
 func openName(id Identifier) string    { return "open/" + string(id) }
 func challengeName(id string) string   { return "challenge/" + hashName(id) }
 func ticketName(t string) string       { return "ticket/" + hashName(t) }
-func passkeyName(mark string) string   { return passkeyPrefix + mark }
+
+// outboxName has messages sorted by when they are due.
+func outboxName(m Message) string { return outboxPrefix + auditTime(m.Due) + "-" + m.ID }
+
+func passkeyName(mark string) string { return passkeyPrefix + mark }
 
 // ceremonyName is what is left of a ceremony that has been used.
 func ceremonyName(challenge string) string { return "ceremony/" + hashName(challenge) }
@@ -188,6 +193,7 @@ type (
 		Passkeys      []Passkey    `json:"passkeys,omitempty"`
 		Handle        []byte       `json:"handle,omitempty"`
 		Office        Office       `json:"office,omitzero"`
+		Language      string       `json:"language,omitempty"`
 	}
 	passkeyRecord struct {
 		Holder     Identifier         `json:"holder"`

@@ -30,6 +30,7 @@ var goldenRecords = map[string]any{
 		Passkeys:   []Passkey{{Mark: "00112233445566778899aabbccddeeff", Name: "Security key", Added: recordTime, LastUsed: recordTime, Synced: true, Attested: true, Cloned: true}},
 		Handle:     []byte("a handle"),
 		Office:     goldenOffice,
+		Language:   "fr",
 		Attributes: attributesOf(fredu.Change{fredu.Rne: {"0693045K$UAJ$PU$ADM$0693045K$T3$LP$320"}, fredu.RneResp: {"X"}, fredu.Title: {"Proviseure"}}),
 	},
 	"key": keyRecord{
@@ -92,6 +93,11 @@ var goldenRecords = map[string]any{
 	"referents":   []Identifier{"jdupont"},
 	"pending": Pending{ID: "7F3K-Q2M9", Act: PendingRole, Holder: "jdupont", Serial: "0123456789", Passkey: "0011223344", Keys: RetireKeys, Office: goldenOffice,
 		By: "RC (192.0.2.7)", Who: "rc", Asked: recordTime, Until: recordTime},
+	"outbox": Message{
+		ID: "name-of-the-message", Way: ByMail, Address: "jeanne.dupont@ac-example.fr", Language: "fr", About: "jdupont",
+		Notice:  Notice{What: PasskeyAdded, At: recordTime, Reference: "7F3K-Q2M9", Name: "Jeanne Dupont", Serial: "0123456789", Passkey: "Security key", Operator: true},
+		Written: recordTime, Due: recordTime, Attempts: 2, Problem: "451 4.7.1 try again later",
+	},
 	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime},
 }
 
@@ -162,6 +168,7 @@ func TestEveryRecordHasItsForm(t *testing.T) {
 // livedIn is a bench whose store has a record of every kind.
 func livedIn(t tb) *handover {
 	h := newHandover(t)
+	h.withMail()
 	h.redeem()
 	h.addsPasskey(h.token, newAuthenticator(), "Security key")
 	h.denied(h.login("jdupont", pin+h.shows(500)))

@@ -243,10 +243,11 @@ func (g *Gate) actUnder(ctx context.Context, reference Reference, change func(st
 		for i := range events {
 			events[i].Time, events[i].Reference = now, reference
 		}
-		return writeEvents(g.secrets(), w, events)
+		return errors.Join(writeEvents(g.secrets(), w, events), g.tell(g.secrets(), w, events))
 	})
 	if err == nil {
 		g.logEvents(ctx, events)
+		g.told(events)
 	}
 	return err
 }

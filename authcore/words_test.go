@@ -25,13 +25,15 @@ func TestWords(t *testing.T) {
 		clock-doubted clock-accepted
 		request-sent request-removed
 		store-backed-up store-restored
-		role-given role-ended confirmation-asked confirmation-refused key-sent key-received`)
+		role-given role-ended confirmation-asked confirmation-refused key-sent key-received
+		message-sent message-given-up`)
 	checkWords[RequestField](t, "surname given-name function establishment email phone hours subject description accounts key reference met application")
 	checkWords[RequestProblem](t, "missing too-long malformed no-text")
 	checkWords[Role](t, "holder referent operator auditor")
 	checkWords[PendingAct](t, "give-role return-key retire-key revoke-passkey remove-person")
 	checkWords[Deed](t, "look stock clear-pin unlock lost assign hand-over return receive delegate end-delegation revoke-passkey confirm")
 	checkWords[Bar](t, "none shut role scope oneself office stale")
+	checkWords[Way](t, "mail")
 	checkWords[ClockState](t, "sound behind early ahead")
 	checkWords[AccountField](t, "given_name surname email groups functions establishment end "+
 		"FrEduRne FrEduRneResp FrEduResDel FrEduGestResp FrEduFonctAdm codaca title grade discipline fonctm typensi employeeNumber datenaissance civilite codecivilite")
