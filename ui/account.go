@@ -71,10 +71,7 @@ func (s *screen) Device(o OpenSession) string {
 
 // Since is when a session was opened, as one reads it.
 func (s *screen) Since(o OpenSession) string {
-	if s.Frame.Lang == English {
-		return o.Since.Format("2 January 2006, 15:04")
-	}
-	return o.Since.Format("02/01/2006, 15:04")
+	return moment(s.Frame.Lang, o.Since)
 }
 
 // Others reports whether there are sessions besides this one.

@@ -73,6 +73,13 @@ func TestEveryTextIsUsed(t *testing.T) {
 	for _, s := range states.Sheets() {
 		pages = append(pages, renderSheet(t, r, s.In(ui.English)))
 	}
+	for _, m := range states.Mails() {
+		subject, body, err := r.RenderMail(m.In(ui.English))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, subject, body)
+	}
 	for _, page := range pages {
 		for _, found := range regexp.MustCompile(`⟦([^⟧]+)⟧`).FindAllStringSubmatch(page, -1) {
 			used[found[1]] = true
