@@ -6,8 +6,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-
-	"github.com/sesame-gateway/sesame/authcore"
 )
 
 func init() {
@@ -71,6 +69,13 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			attestation
 //			model <AAGUIDs...>
 //		}
+//		mail {
+//			server        <host>[:<port>]
+//			tls           starttls|tls|none
+//			username      <name>
+//			password_file <path>
+//			from          <address>
+//		}
 //		assistance <name> {
 //			phone <number>
 //			email <address>
@@ -131,6 +136,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return a.parseAudit(d)
 		case "passkeys":
 			return a.parsePasskeys(d)
+		case "mail":
+			return a.parseMail(d)
 		case "assistance":
 			return a.parseAssistance(d)
 		case "establishments":
@@ -253,6 +260,28 @@ func (a *App) parsePasskeys(d *caddyfile.Dispenser) error {
 	})
 }
 
+func (a *App) parseMail(d *caddyfile.Dispenser) error {
+	if a.Mail != nil {
+		return repeated(d)
+	}
+	a.Mail = new(Mail)
+	return block(d, "mail", func(option string) error {
+		switch option {
+		case "server":
+			return word(d, &a.Mail.Server)
+		case "tls":
+			return word(d, &a.Mail.TLS)
+		case "username":
+			return word(d, &a.Mail.Username)
+		case "password_file":
+			return word(d, &a.Mail.PasswordFile)
+		case "from":
+			return word(d, &a.Mail.From)
+		}
+		return unknown(d)
+	})
+}
+
 func (a *App) parseAssistance(d *caddyfile.Dispenser) error {
 	if a.Assistance != nil {
 		return repeated(d)
@@ -343,68 +372,5 @@ func (app *Application) parseSharedSecret(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&app.SharedSecret.Header, &app.SharedSecret.File) {
 		return d.ArgErr()
 	}
-	return nil
-}
-
-func (app *Application) parsePart(d *caddyfile.Dispenser) error {
-	part := new(ApplicationPart)
-	app.Parts = append(app.Parts, part)
-	if err := some(d, &part.Paths); err != nil {
-		return err
-	}
-	return block(d, "path", func(option string) error {
-		switch option {
-		case "method":
-			return some(d, &part.Methods)
-		case "allow":
-			return parseAllow(d, &part.Allow)
-		case "network":
-			return parseNetwork(d, &part.Networks)
-		case "max_age":
-			return duration(d, &part.MaxAge)
-		case "require":
-			return parseRequire(d, &part.RequirePasskey)
-		}
-		return unknown(d)
-	})
-}
-
-// parseRequire reads what a login must have been done with.
-func parseRequire(d *caddyfile.Dispenser, passkey *bool) error {
-	var what string
-	switch {
-	case *passkey:
-		return repeated(d)
-	case !d.AllArgs(&what) || what != "passkey":
-		return d.Err("require takes one word, of which there is one: passkey")
-	}
-	*passkey = true
-	return nil
-}
-
-func parseNetwork(d *caddyfile.Dispenser, to *[]string) error {
-	if err := some(d, to); err != nil {
-		return err
-	}
-	if _, err := parseNetworks(*to); err != nil {
-		return d.WrapErr(err)
-	}
-	return nil
-}
-
-func parseAllow(d *caddyfile.Dispenser, to *[]authcore.Rule) error {
-	var rule authcore.Rule
-	args := d.RemainingArgs()
-	if len(args) == 0 {
-		return d.ArgErr()
-	}
-	if err := rule.Kind.UnmarshalText([]byte(args[0])); err != nil {
-		return d.Errf("allow %s: there are only everyone, group, function, establishment and person", args[0])
-	}
-	rule.Values = args[1:]
-	if err := checkRules([]authcore.Rule{rule}); err != nil {
-		return d.WrapErr(err)
-	}
-	*to = append(*to, rule)
 	return nil
 }

@@ -101,12 +101,17 @@ func TestRepeatedKeyword(t *testing.T) {
 		"pin":         "pin {\n length 4 8\n}",
 		"session":     "session {\n idle 1h\n}",
 		"assistance":  "assistance A",
+		"mail":        "mail {\n server h\n}",
 		"demo":        "demo",
 	}
 	blocks := map[string]string{
 		"length":          "pin {\n%s\n}|length 4 8",
 		"idle":            "session {\n%s\n}|idle 1h",
 		"absolute":        "session {\n%s\n}|absolute 1h",
+		"server":          "mail {\n%s\n}|server h",
+		"tls":             "mail {\n%s\n}|tls none",
+		"username":        "mail {\n%s\n}|username u",
+		"from":            "mail {\n%s\n}|from a@b.fr",
 		"phone":           "assistance A {\n%s\n}|phone 1",
 		"email":           "assistance A {\n%s\n}|email a@b",
 		"hours":           "assistance A {\n%s\n}|hours h",
@@ -119,6 +124,7 @@ func TestRepeatedKeyword(t *testing.T) {
 		"charset":         "application a {\n%s\n}|charset ascii",
 		"assertion":       "application a {\n%s\n}|assertion",
 
+		"password_file": "mail {\n%s\n}|password_file /a",
 		"shared_secret": "application a {\n%s\n}|shared_secret X-Secret /a",
 	}
 	for keyword, block := range blocks {

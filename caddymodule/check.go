@@ -47,6 +47,7 @@ type settings struct {
 	passkeys *authcore.Passkeys // nil where the portal can have none
 	contact  ui.Contact
 	console  authcore.ConsoleRules
+	office   *postOffice // nil where there is no mail
 	where    place
 }
 
@@ -82,6 +83,9 @@ func (a *App) check() (*settings, error) {
 	}
 	if s.console, err = a.consoleRules(); err != nil {
 		return nil, err
+	}
+	if s.office, err = a.Mail.postOffice(s.portal); err != nil {
+		return nil, fmt.Errorf("mail: %w", err)
 	}
 	s.names = newNameSet(a.headerNames()...)
 	return s, a.checkDemo(s)

@@ -41,6 +41,10 @@ type App struct {
 	// what it is. A portal on an IP address, or on http and not localhost, has none.
 	Passkeys *PasskeyRules `json:"passkeys,omitempty"`
 
+	// The server that takes the messages which tell people what has changed of their
+	// means to log in. Default: none, and nobody is written to.
+	Mail *Mail `json:"mail,omitempty"`
+
 	// Whom to call for help; shown on the pages.
 	Assistance *Assistance `json:"assistance,omitempty"`
 
@@ -106,6 +110,23 @@ type PasskeyRules struct {
 	// any. That an authenticator has a certificate of its model is verified; whether
 	// its maker issued that is not.
 	Models []string `json:"models,omitempty"`
+}
+
+// Mail is how the gate writes to people.
+type Mail struct {
+	// The server, HOST or HOST:PORT. Default port: 587 with starttls, 465 with tls, 25
+	// with none.
+	Server string `json:"server,omitempty"`
+	// How it is spoken to: starttls, without which nothing is sent; tls, from the first
+	// byte; none. Default: starttls.
+	TLS string `json:"tls,omitempty"`
+	// Whom the gate logs in there as, with PasswordFile; not with none.
+	Username string `json:"username,omitempty"`
+	// The file of the password, one line of visible ASCII characters, which nobody else
+	// may read (mode 0600). It is read at each load of the configuration.
+	PasswordFile string `json:"password_file,omitempty"`
+	// Who the messages are from, as in: Sésame <sesame@example.org>.
+	From string `json:"from,omitempty"`
 }
 
 // Assistance is whom a person may turn to.

@@ -33,13 +33,17 @@ type openStore struct {
 	where place
 	store store.Store
 	gate  *authcore.Gate
+	post  *courier
 
 	mu  sync.Mutex
 	sum [sha256.Size]byte // of the secret file in use
 }
 
 // Destruct closes the store once nobody refers to it.
-func (s *openStore) Destruct() error { return s.store.Close() }
+func (s *openStore) Destruct() error {
+	s.post.stop()
+	return s.store.Close()
+}
 
 // errOtherSecret is what a second user of a directory gets whose options differ.
 var errOtherSecret = errors.New("this store is already open with another secret_file: one directory has one; to move the file, stop the server first")
@@ -84,7 +88,7 @@ func openPlace(where place, log *slog.Logger) (caddy.Destructor, error) {
 		return nil, errors.Join(fmt.Errorf("the store in %s: %w", where.dir, err), st.Close())
 	}
 	content = completeSecrets(where.secret, content, secrets, log)
-	return &openStore{where: where, store: st, gate: gate, sum: sha256.Sum256(content)}, nil
+	return &openStore{where: where, store: st, gate: gate, post: startCourier(gate), sum: sha256.Sum256(content)}, nil
 }
 
 // join makes an open store serve one more configuration: it must name the same
@@ -131,9 +135,10 @@ func resolveLinks(dir string) string {
 type lifetime struct {
 	current atomic.Pointer[authcore.Gate]
 
-	mu   sync.Mutex
-	held string // the pool's key while a reference is held
-	over bool
+	mu    sync.Mutex
+	held  string // the pool's key while a reference is held
+	leave func() // the courier, if this configuration has mail
+	over  bool
 }
 
 // errOver is what requests get that outlived their configuration before it
@@ -161,7 +166,11 @@ func (a *App) gate() (*authcore.Gate, error) {
 		return nil, err
 	}
 	l.held = key
-	g := s.gate.With(a.settings.policy, a.log).WithPasskeys(a.passkeys).WithConsole(a.console)
+	m := a.mailer()
+	if m != nil {
+		l.leave = s.post.join(&carrier{carry: m.carry, log: a.log})
+	}
+	g := s.gate.With(a.settings.policy, a.log).WithPasskeys(a.passkeys).WithConsole(a.console).WithMail(m != nil)
 	l.current.Store(g)
 	return g, nil
 }
@@ -175,6 +184,9 @@ func (l *lifetime) end() error {
 	l.over = true
 	if l.held == "" {
 		return nil
+	}
+	if l.leave != nil {
+		l.leave()
 	}
 	key := l.held
 	l.held = ""

@@ -39,29 +39,39 @@ func (s *SharedSecret) read() (sharedSecret, error) {
 	if s.File == "" {
 		return nil, errors.New("the file is missing")
 	}
-	path, err := caddy.NewReplacer().ReplaceOrErr(s.File, true, true)
+	value, err := secretLine(s.File, minSharedSecret, maxSharedSecret)
 	if err != nil {
 		return nil, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if err := ownFile(f); err != nil {
-		return nil, err
-	}
-	content, err := io.ReadAll(io.LimitReader(f, maxSharedSecret+3))
-	if err != nil {
-		return nil, err
-	}
-	value := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
-	visible := strings.IndexFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
-	if len(value) < minSharedSecret || len(value) > maxSharedSecret || !visible {
-		return nil, fmt.Errorf("%s must hold one line of %d to %d visible ASCII characters, such as openssl rand -base64 32 gives", path, minSharedSecret, maxSharedSecret)
 	}
 	name, line := http.CanonicalHeaderKey(s.Header), []string{value}
 	return func(h http.Header) { h[name] = line }, nil
+}
+
+// secretLine reads a file that holds one line and that nobody else may read. Its
+// errors show nothing of it.
+func secretLine(file string, shortest, longest int) (string, error) {
+	path, err := caddy.NewReplacer().ReplaceOrErr(file, true, true)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if err := ownFile(f); err != nil {
+		return "", err
+	}
+	content, err := io.ReadAll(io.LimitReader(f, int64(longest)+3))
+	if err != nil {
+		return "", err
+	}
+	value := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+	visible := strings.IndexFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+	if len(value) < shortest || len(value) > longest || !visible {
+		return "", fmt.Errorf("%s must hold one line of %d to %d visible ASCII characters", path, shortest, longest)
+	}
+	return value, nil
 }
 
 // ownFile refuses a file that is no file, or that others may read.
