@@ -22,6 +22,9 @@ const (
 	// keptCookie is the name of a form that is kept for the person whose session
 	// it came too late for; on an application's host only.
 	keptCookie
+	// helpCookie is a nonce that binds the form of the assistance to the browser of
+	// somebody who is not logged in; on the portal only.
+	helpCookie
 )
 
 // cookieNames are the names by kind, over https and over http on a loopback
@@ -33,6 +36,7 @@ var cookieNames = map[cookieKind]struct{ secure, loopback string }{
 	visitCookie:   {"__Host-sesame-visit", "sesame-visit"},
 	langCookie:    {"__Host-sesame-lang", "sesame-lang"},
 	keptCookie:    {"__Host-sesame-kept", "sesame-kept"},
+	helpCookie:    {"__Host-sesame-help", "sesame-help"},
 }
 
 // cookieName gives the name of a cookie on an origin.

@@ -91,7 +91,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return x.static()
 	}
 	var err error
-	if x.gate, err = h.app.gate(); err != nil {
+	if x.gate, err = h.app.gate(); err != nil && !x.isForHelp() {
 		return x.refuse(unavailable, err)
 	}
 	if h.site.isPortal() || reserved(r.URL.Path) {

@@ -30,7 +30,7 @@ func init() {
 	portalRoutes = map[string]route{
 		ui.PathPortal:     {get: (*exchange).showPortal},
 		ui.PathLogout:     {get: (*exchange).showLogout, post: (*exchange).takeLogout},
-		ui.PathAssistance: {get: (*exchange).showAssistance},
+		ui.PathAssistance: {get: (*exchange).showAssistance, post: (*exchange).takeAssistance},
 		ui.PathAccount:    {get: (*exchange).showAccount, post: (*exchange).takeAccount},
 		pathHealth:        {get: (*exchange).showHealth},
 		pathKeys:          {get: (*exchange).showKeys},
@@ -208,18 +208,6 @@ const (
 	newsInService  = "in-service"
 	newsPINChanged = "pin-changed"
 )
-
-// showAssistance says whom to call; a session is not needed.
-func (x *exchange) showAssistance() error {
-	_, a, err := x.session(false)
-	if err == nil {
-		x.is(&a)
-	}
-	x.keepLang()
-	f := x.frame()
-	f.SwitchHref = x.switchHref(ui.PathAssistance)
-	return x.page(http.StatusOK, f, ui.Assistance{})
-}
 
 // showLogout asks whether to log out. Who is not logged in is shown the login.
 func (x *exchange) showLogout() error {

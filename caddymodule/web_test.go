@@ -183,7 +183,7 @@ func TestOwnPaths(t *testing.T) {
 		t.Errorf("an application got %v", got)
 	}
 	for path, allow := range map[string]string{
-		"/": "GET, HEAD", "/.sesame/session": "GET, HEAD, POST", "/.sesame/session.js": "GET, HEAD", "/.sesame/health": "GET, HEAD", "/.sesame/jwks.json": "GET, HEAD", "/.sesame/assistance": "GET, HEAD", "/.sesame/account": "GET, HEAD, POST", "/.sesame/login": "GET, HEAD, POST", "/.sesame/logout": "GET, HEAD, POST",
+		"/": "GET, HEAD", "/.sesame/session": "GET, HEAD, POST", "/.sesame/session.js": "GET, HEAD", "/.sesame/health": "GET, HEAD", "/.sesame/jwks.json": "GET, HEAD", "/.sesame/account": "GET, HEAD, POST", "/.sesame/login": "GET, HEAD, POST", "/.sesame/logout": "GET, HEAD, POST",
 	} {
 		for _, method := range []string{"PUT", "DELETE", "PROPFIND", "POST", "TRACE"} {
 			if strings.Contains(allow, method) {

@@ -25,7 +25,18 @@ var forms = map[string][]promisedForm{
 	"passkeyAdd":    {{"/.sesame/account/passkeys/add", []string{"csrf", "name"}}},
 	"passkeyRename": {{"/.sesame/account/passkeys/rename", []string{"csrf", "passkey", "name"}}},
 	"passkeyRemove": {{"/.sesame/account/passkeys/remove", []string{"csrf", "passkey"}}},
+	"assistance":    {{"/.sesame/assistance", append([]string{"csrf", "form"}, requestFields...)}},
+	"requestUnsent": {{"/.sesame/assistance", []string{"csrf", "form", "surname", "given_name", "email", "phone", "hours", "subject", "description"}}}, // those that were typed
 }
+
+// requestFields are the fields of a request for assistance, in the order of the page.
+var requestFields = []string{
+	"surname", "given_name", "function", "establishment", "email", "phone", "hours", "subject", "description",
+	"key", "accounts", "reference", "met", "application", "screenshot",
+}
+
+// needed are those of them that a request must have.
+var needed = []string{"surname", "given_name", "subject", "description"}
 
 // promisedForm is where a form is sent and what stands in it.
 type promisedForm struct {
@@ -48,11 +59,15 @@ func TestFormsPostWhatTheyPromise(t *testing.T) {
 			t.Fatalf("there are %d forms, not %d", len(found), len(want))
 		}
 		for i, form := range found {
-			if get(form, "action") != want[i].action || get(form, "method") != "post" || get(form, "enctype") != "" {
+			encoding := ""
+			if want[i].action == "/.sesame/assistance" {
+				encoding = "multipart/form-data" // it has files
+			}
+			if get(form, "action") != want[i].action || get(form, "method") != "post" || get(form, "enctype") != encoding {
 				t.Errorf("the form is %v", form.Attr)
 			}
 			var fields []string
-			for _, input := range all(form, "input") {
+			for _, input := range all(form, "input", "textarea") {
 				fields = append(fields, get(input, "name"))
 			}
 			if !slices.Equal(fields, want[i].fields) {
@@ -76,6 +91,7 @@ func TestConstantsAreTheFormsNames(t *testing.T) {
 		{ui.PathLogin, forms["login"][0].action}, {ui.PathPIN, forms["pin"][0].action},
 		{ui.PathSynchronise, forms["synchronise"][0].action}, {ui.PathNextCode, forms["nextCode"][0].action},
 		{ui.PathLogout, forms["logout"][0].action}, {ui.PathAccount, "/.sesame/account"}, {ui.FieldSession, "session"}, {ui.AllOthers, "others"}, {ui.PathKept, forms["kept"][1].action},
+		{ui.PathAssistance, forms["assistance"][0].action},
 		{ui.PathPasskeyAdd, forms["passkeyAdd"][0].action}, {ui.PathPasskeyRename, forms["passkeyRename"][0].action}, {ui.PathPasskeyRemove, forms["passkeyRemove"][0].action},
 		{ui.FieldName, "name"}, {ui.FieldPasskey, "passkey"},
 		{ui.FieldCSRF, "csrf"}, {ui.FieldTarget, "target"},
@@ -91,6 +107,8 @@ func TestConstantsAreTheFormsNames(t *testing.T) {
 // autocomplete is what each field tells the browser about itself.
 var autocomplete = map[string]string{
 	"identifier": "username", "passcode": "one-time-code", "code": "one-time-code", "pin": "off", "pin_again": "off", "activation": "off", "name": "off",
+	"surname": "family-name", "given_name": "given-name", "function": "organization-title", "establishment": "organization", "email": "email", "phone": "tel",
+	"hours": "off", "subject": "off", "description": "off", "key": "off", "accounts": "off", "reference": "off", "met": "off", "application": "off", "screenshot": "",
 }
 
 func TestFieldsAreLabelledAndOpenToPasting(t *testing.T) {
@@ -112,11 +130,15 @@ func TestFieldsAreLabelledAndOpenToPasting(t *testing.T) {
 			if got := get(input, "autocomplete"); got != want {
 				t.Errorf("%s has autocomplete=%q", name, got)
 			}
-			if numeric := get(input, "inputmode") == "numeric"; numeric != (name != "identifier" && name != "name") {
+			if numeric := get(input, "inputmode") == "numeric"; numeric != (name != "identifier" && name != "name" && !slices.Contains(requestFields, name)) {
 				t.Errorf("%s has inputmode=%q", name, get(input, "inputmode"))
 			}
-			if _, ok := attr(input, "required"); !ok {
-				t.Errorf("%s is not said to be required", name)
+			optional := slices.Contains(requestFields, name) && !slices.Contains(needed, name)
+			if _, ok := attr(input, "required"); ok == optional {
+				t.Errorf("%s is said to be required: %v", name, ok)
+			}
+			if said := strings.Contains(labels[name], "(facultatif)") || strings.Contains(labels[name], "(optional)"); said != optional {
+				t.Errorf("%s is said to be optional: %v", name, said)
 			}
 			// These cut or refuse what is pasted before anybody can say why.
 			for _, trap := range []string{"maxlength", "pattern", "readonly", "disabled", "min", "max"} {
@@ -133,7 +155,7 @@ func TestSecretsAreMaskedAndNeverShownAgain(t *testing.T) {
 	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
 		for _, input := range controls(parse(t, page)) {
 			name := get(input, "name")
-			if _, ok := attr(input, "value"); ok && name != "identifier" && name != "name" {
+			if _, ok := attr(input, "value"); ok && name != "identifier" && name != "name" && !slices.Contains(requestFields, name) {
 				t.Errorf("%s has a value", name)
 			}
 			masked := get(input, "type") == "password"
@@ -182,6 +204,14 @@ var errorFields = map[string][]string{
 
 func marked(s states.State) []string {
 	switch p := s.Page.(type) {
+	case ui.Assistance:
+		var fields []string
+		for _, name := range requestFields {
+			if p.Wrong[name] != 0 {
+				fields = append(fields, name)
+			}
+		}
+		return fields
 	case ui.Login:
 		return errorFields[s.Name]
 	case ui.NewPIN:
@@ -217,13 +247,17 @@ func TestErrorsAreTiedToTheirFields(t *testing.T) {
 		var invalid []string
 		for _, input := range controls(root) {
 			said := description(ids, input)
-			if !strings.Contains(said, words(ids[get(input, "name")+"-hint"])) {
+			if hint := ids[get(input, "name")+"-hint"]; hint != nil && !strings.Contains(said, words(hint)) {
 				t.Errorf("%s is not described by its hint", get(input, "name"))
 			}
 			if get(input, "aria-invalid") != "true" {
 				continue
 			}
 			invalid = append(invalid, get(input, "name"))
+			own := ids[get(input, "name")+"-error"] // of a form that has several
+			if own != nil && strings.Contains(said, words(own)) {
+				continue
+			}
 			if !strings.Contains(said, heading) && !strings.Contains(said, text) {
 				t.Errorf("%s is wrong, but its description is only %q", get(input, "name"), said)
 			}

@@ -83,6 +83,17 @@ const (
 	// NoticeOthersClosed: the person has ended all their other sessions.
 	NoticeOthersClosed
 
+	// NoticeRequestWrong: fields of a request for help must be corrected first.
+	NoticeRequestWrong
+	// NoticeRequestAgain: the form was too old, or another browser's; nothing was
+	// sent, and what was typed is still there.
+	NoticeRequestAgain
+	// NoticeRequestSlowed: too many requests have come from here; another is taken
+	// from Frame.Retry on.
+	NoticeRequestSlowed
+	// NoticeRequestBusy: too many send screenshots at this moment.
+	NoticeRequestBusy
+
 	// NoticePINMissing: one of the two PIN fields is empty.
 	NoticePINMissing
 	// NoticePINMismatch: the two PINs differ.
@@ -168,6 +179,10 @@ var notices = [...]noticeFacts{
 	NoticePasskeyNameTaken:            {"passkeyNameTaken", toneError, onName},
 	NoticePasskeyLast:                 {"passkeyLast", toneInfo, nil},
 	NoticePasskeyScript:               {"passkeyScript", toneInfo, nil},
+	NoticeRequestWrong:                {"requestWrong", toneError, nil},
+	NoticeRequestAgain:                {"requestAgain", toneInfo, nil},
+	NoticeRequestSlowed:               {"requestSlowed", toneInfo, nil},
+	NoticeRequestBusy:                 {"requestBusy", toneInfo, nil},
 	NoticePINMissing:                  {"pinMissing", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINMismatch:                 {"pinMismatch", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINNotDigits:                {"pinNotDigits", toneError, onPIN},

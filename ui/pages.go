@@ -144,11 +144,6 @@ type Kept struct {
 	Sent, Until time.Time
 }
 
-// Assistance answers the commonest questions and says whom to call.
-type Assistance struct {
-	Digits Digits
-}
-
 // Problem is a page that was not shown, and why.
 type Problem struct {
 	Kind Kind
@@ -194,10 +189,9 @@ func (p Portal) view() view {
 	return view{name: "portal", notice: p.Notice}
 }
 
-func (Logout) view() view     { return view{name: "logout"} }
-func (LoggedOut) view() view  { return view{name: "loggedOut"} }
-func (Kept) view() view       { return view{name: "kept"} }
-func (Assistance) view() view { return view{name: "assistance"} }
+func (Logout) view() view    { return view{name: "logout"} }
+func (LoggedOut) view() view { return view{name: "loggedOut"} }
+func (Kept) view() view      { return view{name: "kept"} }
 
 func (p Problem) view() view {
 	return view{name: "problem", title: p.Kind.key() + ".title"}

@@ -47,3 +47,24 @@ const (
 	FieldName       = "name"       // PasskeyAdd, PasskeyRename
 	FieldPasskey    = "passkey"    // PasskeyRename, PasskeyRemove: its ID
 )
+
+// The names of the fields of a request for assistance. FieldRefusal, FieldMet and
+// FieldApplication also stand in the address that leads to the form from a refusal.
+const (
+	FieldForm          = "form" // a nonce
+	FieldSurname       = "surname"
+	FieldGivenName     = "given_name"
+	FieldFunction      = "function"
+	FieldEstablishment = "establishment"
+	FieldEmail         = "email"
+	FieldPhone         = "phone"
+	FieldHours         = "hours"
+	FieldSubject       = "subject"
+	FieldDescription   = "description"
+	FieldKey           = "key"
+	FieldAccounts      = "accounts"
+	FieldRefusal       = "reference"
+	FieldMet           = "met"
+	FieldApplication   = "application"
+	FieldScreenshot    = "screenshot" // three files at most
+)

@@ -79,7 +79,7 @@ func (s *screen) box(v view) *noticeBox {
 	facts := notices[v.notice]
 	box := &noticeBox{Name: facts.name, Tone: facts.tone}
 	for _, field := range v.fields {
-		if slices.Contains(facts.fields, field) {
+		if _, many := s.Page.(Assistance); many || slices.Contains(facts.fields, field) {
 			box.Fields = append(box.Fields, field)
 		}
 	}
@@ -189,10 +189,7 @@ func (s *screen) Moment() string {
 	if s.Frame.Time.IsZero() {
 		return ""
 	}
-	if s.Frame.Lang == English {
-		return s.Frame.Time.Format("2 January 2006, 15:04:05")
-	}
-	return s.Frame.Time.Format("02/01/2006, 15:04:05")
+	return MomentText(s.Frame.Lang, s.Frame.Time)
 }
 
 // Deadline is when the steps of the login must be over, as one reads it, empty

@@ -247,6 +247,8 @@ func meaning(p ui.Page) string {
 		return fmt.Sprintf("portal %v %v", len(p.Applications) > 0, p.Notice)
 	case ui.Problem:
 		return "problem " + p.Kind.String()
+	case ui.Assistance:
+		return "assistance " + p.Notice.String()
 	case ui.Passkeys:
 		return "passkeys " + p.Notice.String()
 	case ui.PasskeyAdd:

@@ -3,7 +3,7 @@
 //
 // A caller fills one of the page structs (Login, NewPIN, Synchronise,
 // NextCode, Portal, Logout, LoggedOut, Kept, Account, Assistance,
-// Problem) and a Frame with
+// RequestSent, RequestUnsent, Problem) and a Frame with
 // what every page has, and asks a Renderer for the HTML. The package decides
 // nothing: it knows no request, no cookie, no key and no clock, and every
 // value it is given is escaped for the place it stands in.

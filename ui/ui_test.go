@@ -193,7 +193,7 @@ func TestEveryNoticeOnEveryPage(t *testing.T) {
 	for _, n := range ui.Notices() {
 		pages := []ui.Page{ui.NewPIN{Min: 4, Max: 8, Notice: n}}
 		if n < ui.NoticePINMissing {
-			pages = append(pages, ui.Login{Notice: n}, ui.Synchronise{Notice: n}, ui.NextCode{Notice: n}, ui.Portal{Notice: n}, ui.Passkeys{Notice: n}, ui.PasskeyAdd{Notice: n}, ui.PasskeyRename{Notice: n}, ui.PasskeyRemove{Notice: n})
+			pages = append(pages, ui.Login{Notice: n}, ui.Synchronise{Notice: n}, ui.NextCode{Notice: n}, ui.Portal{Notice: n}, ui.Assistance{Notice: n}, ui.Passkeys{Notice: n}, ui.PasskeyAdd{Notice: n}, ui.PasskeyRename{Notice: n}, ui.PasskeyRemove{Notice: n})
 		}
 		for _, p := range pages {
 			for _, l := range ui.Langs() {

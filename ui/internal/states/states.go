@@ -4,6 +4,7 @@
 package states
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sesame-gateway/sesame/ui"
@@ -64,6 +65,28 @@ var (
 		URL: "https://assistance.example.org/cles",
 	}
 )
+
+// known is what the gate knows of somebody's request, typed what they made of it,
+// wrong what is the matter with that.
+var (
+	known = ui.RequestForm{
+		Surname: "Martin", GivenName: "Camille", Email: "camille.martin@ac-exemple.fr", Establishment: "0441550W", Key: "…4821", Accounts: "cmartin",
+		Refusal: "7F3K-Q2M9", Met: "02/03/2026, 08:41:07", Application: "Carnet de notes",
+	}
+	typed = ui.RequestForm{
+		Surname: "Martin", GivenName: "Camille", Email: "camille.martin", Phone: "02 40 00 00 00", Hours: "le mardi \u202e12 à 10 ed", Subject: "<b>PASSCODE</b> refusé",
+		Description: "\nJe tape mon PASSCODE, et la page dit :\n\n    Identifiant ou PASSCODE incorrect.\n\nشكرا 🔑 " +
+			"https://portail.example.org/.sesame/login?target=https%3A%2F%2Fnotes.example.org%2Fclasse%3Fid%3D6B%26trimestre%3D2%26matiere%3Dmathematiques",
+	}
+	wrong = map[string]ui.FieldProblem{ui.FieldEmail: ui.FieldNoAddress, ui.FieldDescription: ui.FieldTooLong, ui.FieldScreenshot: ui.ScreenshotFormat}
+)
+
+// slowedRequest is the frame of somebody who asks too often.
+var slowedRequest = func() ui.Frame {
+	f := Plain
+	f.Retry = until.Add(30 * time.Second)
+	return f
+}()
 
 // slowed is the frame of somebody who guesses too much.
 var slowed = func() ui.Frame {
@@ -173,6 +196,13 @@ func All() []State {
 		{"assistance", stating(ui.ConformityFull), ui.Assistance{}},
 		{"assistance-contact", Full(SignedIn()), ui.Assistance{}},
 		{"assistance-no-number", reached(ui.Contact{Name: "Référent numérique du collège", Phone: "poste affiché à l’accueil"}), ui.Assistance{}},
+		{"assistance-refusal", Full(SignedIn()), ui.Assistance{Form: "nonce", Request: known}},
+		{"assistance-requestWrong", Full(Plain), ui.Assistance{Form: "nonce", Request: typed, Notice: ui.NoticeRequestWrong, Wrong: wrong}},
+		{"assistance-requestAgain", Plain, ui.Assistance{Form: "nonce", Request: typed, Notice: ui.NoticeRequestAgain}},
+		{"assistance-requestSlowed", slowedRequest, ui.Assistance{Form: "nonce", Request: typed, Notice: ui.NoticeRequestSlowed}},
+		{"assistance-requestBusy", Plain, ui.Assistance{Form: "nonce", Notice: ui.NoticeRequestBusy}},
+		{"requestSent", Plain, ui.RequestSent{Reference: "7F3K-Q2M9"}},
+		{"requestUnsent", Full(Plain), ui.RequestUnsent{Form: "nonce", Request: typed}},
 		{"problem-network-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemNetwork, Application: "Carnet de notes"}},
 		{"problem-untold-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemUntold, Application: "Carnet de notes"}},
 		{"problem-forbidden-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemForbidden, Application: "Carnet de notes"}},
@@ -197,6 +227,9 @@ func All() []State {
 	}
 	for _, n := range []ui.Notice{ui.NoticePasskeyName, ui.NoticePasskeyNameTaken} {
 		all = append(all, State{"passkeyRename-" + n.String(), SignedIn(), ui.PasskeyRename{ID: "1a2b3c4d5e", Name: "Ordinateur", Notice: n}})
+	}
+	for _, p := range ui.FieldProblems() {
+		all = append(all, State{fmt.Sprintf("assistance-requestWrong-%d", p), Plain, ui.Assistance{Form: "nonce", Request: known, Notice: ui.NoticeRequestWrong, Wrong: map[string]ui.FieldProblem{ui.FieldScreenshot: p}}})
 	}
 	for _, k := range ui.Kinds() {
 		all = append(all, State{"problem-" + k.String(), Refused, ui.Problem{Kind: k}})
