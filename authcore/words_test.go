@@ -32,6 +32,7 @@ func TestWords(t *testing.T) {
 	checkWords[Role](t, "holder referent operator auditor")
 	checkWords[PendingAct](t, "give-role return-key retire-key revoke-passkey remove-person")
 	checkWords[Deed](t, "look stock clear-pin unlock lost assign hand-over return receive delegate end-delegation revoke-passkey confirm")
+	checkWords[Place](t, "sent safe assigned handed-over returned lost retired")
 	checkWords[Bar](t, "none shut role scope oneself office stale")
 	checkWords[Way](t, "mail")
 	checkWords[ClockState](t, "sound behind early ahead")
