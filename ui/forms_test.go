@@ -55,6 +55,16 @@ func TestFormsPostWhatTheyPromise(t *testing.T) {
 		if p, own := s.Page.(ui.Account); own && len(p.Sessions) > 1 {
 			want = slices.Repeat([]promisedForm{{"/.sesame/account", []string{"csrf", "session"}}}, len(p.Sessions))
 		}
+		if p, act := s.Page.(ui.ConsoleAct); act {
+			want = promisedAct(p)
+		}
+		method := "post"
+		switch s.Page.(type) {
+		case ui.Console:
+			method, want = "get", []promisedForm{{ui.PathConsole, []string{ui.FieldQuery}}}
+		case ui.ConsoleStory:
+			method, want = "get", []promisedForm{{ui.PathConsoleStory, []string{ui.FieldReference}}}
+		}
 		if len(found) != len(want) {
 			t.Fatalf("there are %d forms, not %d", len(found), len(want))
 		}
@@ -63,7 +73,7 @@ func TestFormsPostWhatTheyPromise(t *testing.T) {
 			if want[i].action == "/.sesame/assistance" {
 				encoding = "multipart/form-data" // it has files
 			}
-			if get(form, "action") != want[i].action || get(form, "method") != "post" || get(form, "enctype") != encoding {
+			if get(form, "action") != want[i].action || get(form, "method") != method || get(form, "enctype") != encoding {
 				t.Errorf("the form is %v", form.Attr)
 			}
 			var fields []string
@@ -80,6 +90,21 @@ func TestFormsPostWhatTheyPromise(t *testing.T) {
 	})
 }
 
+// promisedAct is the form of an act: what it is about, then what it asks for.
+func promisedAct(p ui.ConsoleAct) []promisedForm {
+	if p.Choosing {
+		return nil
+	}
+	fields := []string{"csrf"}
+	for _, f := range [][2]string{{"id", p.ID}, {"serial", p.Serial}, {"passkey", p.Passkey}, {"application", p.Application}, {"pending", p.Pending}} {
+		if f[1] != "" {
+			fields = append(fields, f[0])
+		}
+	}
+	asked := map[ui.Act][]string{ui.ActLose: {"reason", "days"}, ui.ActDelegate: {"reason", "until"}}
+	return []promisedForm{{"/.sesame/referent/" + p.Act.String(), append(fields, asked[p.Act]...)}}
+}
+
 func revealButtons(root *html.Node) []*html.Node {
 	return slices.DeleteFunc(all(root, "button"), func(n *html.Node) bool {
 		return get(n, "type") != "button"
@@ -94,6 +119,10 @@ func TestConstantsAreTheFormsNames(t *testing.T) {
 		{ui.PathAssistance, forms["assistance"][0].action},
 		{ui.PathPasskeyAdd, forms["passkeyAdd"][0].action}, {ui.PathPasskeyRename, forms["passkeyRename"][0].action}, {ui.PathPasskeyRemove, forms["passkeyRemove"][0].action},
 		{ui.FieldName, "name"}, {ui.FieldPasskey, "passkey"},
+		{ui.PathConsole, "/.sesame/referent"}, {ui.PathConsolePerson, "/.sesame/referent/person"}, {ui.PathConsoleStory, "/.sesame/referent/story"}, {ui.PathConsoleStock, "/.sesame/referent/stock"},
+		{ui.PathConsoleStockCSV, "/.sesame/referent/stock.csv"}, {ui.PathConsolePending, "/.sesame/referent/pending"},
+		{ui.FieldQuery, "q"}, {ui.FieldReference, "incident"}, {ui.FieldPerson, "id"}, {ui.FieldSerial, "serial"}, {ui.FieldApplication, "application"}, {ui.FieldPending, "pending"},
+		{ui.FieldReason, "reason"}, {ui.FieldDays, "days"}, {ui.FieldUntil, "until"}, {ui.FieldEstablishment, "establishment"}, {ui.FieldAfter, "after"},
 		{ui.FieldCSRF, "csrf"}, {ui.FieldTarget, "target"},
 		{ui.FieldIdentifier, "identifier"}, {ui.FieldPasscode, "passcode"}, {ui.FieldPIN, "pin"},
 		{ui.FieldPINAgain, "pin_again"}, {ui.FieldCode, "code"}, {ui.FieldActivation, "activation"},
@@ -109,7 +138,11 @@ var autocomplete = map[string]string{
 	"identifier": "username", "passcode": "one-time-code", "code": "one-time-code", "pin": "off", "pin_again": "off", "activation": "off", "name": "off",
 	"surname": "family-name", "given_name": "given-name", "function": "organization-title", "establishment": "organization", "email": "email", "phone": "tel",
 	"hours": "off", "subject": "off", "description": "off", "key": "off", "accounts": "off", "reference": "off", "met": "off", "application": "off", "screenshot": "",
+	"q": "off", "incident": "off", "reason": "off", "days": "off", "until": "off",
 }
+
+// textual are the fields for more than digits.
+var textual = []string{"identifier", "name", "q", "incident", "reason", "until"}
 
 func TestFieldsAreLabelledAndOpenToPasting(t *testing.T) {
 	everyPage(t, func(t *testing.T, s states.State, _ ui.Lang, page string) {
@@ -130,7 +163,7 @@ func TestFieldsAreLabelledAndOpenToPasting(t *testing.T) {
 			if got := get(input, "autocomplete"); got != want {
 				t.Errorf("%s has autocomplete=%q", name, got)
 			}
-			if numeric := get(input, "inputmode") == "numeric"; numeric != (name != "identifier" && name != "name" && !slices.Contains(requestFields, name)) {
+			if numeric := get(input, "inputmode") == "numeric"; numeric == (slices.Contains(textual, name) || slices.Contains(requestFields, name)) {
 				t.Errorf("%s has inputmode=%q", name, get(input, "inputmode"))
 			}
 			optional := slices.Contains(requestFields, name) && !slices.Contains(needed, name)
@@ -155,7 +188,7 @@ func TestSecretsAreMaskedAndNeverShownAgain(t *testing.T) {
 	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
 		for _, input := range controls(parse(t, page)) {
 			name := get(input, "name")
-			if _, ok := attr(input, "value"); ok && name != "identifier" && name != "name" && !slices.Contains(requestFields, name) {
+			if _, ok := attr(input, "value"); ok && !slices.Contains(textual, name) && name != "days" && !slices.Contains(requestFields, name) {
 				t.Errorf("%s has a value", name)
 			}
 			masked := get(input, "type") == "password"
@@ -200,6 +233,9 @@ var errorFields = map[string][]string{
 	"pin-activationMissing":             {"activation"},
 	"pin-activationMalformed":           {"activation"},
 	"pin-activationWrong":               {"activation"},
+	"consoleAct-lost-consoleReason":     {"reason"},
+	"consoleAct-lost-consoleDays":       {"days"},
+	"consoleAct-delegate-consoleUntil":  {"until"},
 }
 
 func marked(s states.State) []string {
@@ -219,6 +255,8 @@ func marked(s states.State) []string {
 			return fields
 		}
 		return []string{"pin"}
+	case ui.ConsoleAct:
+		return errorFields[s.Name]
 	case ui.PasskeyRename:
 		if p.Notice.IsError() {
 			return []string{"name"}

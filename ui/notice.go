@@ -94,6 +94,20 @@ const (
 	// NoticeRequestBusy: too many send screenshots at this moment.
 	NoticeRequestBusy
 
+	// NoticeConsoleDone: an act is done.
+	NoticeConsoleDone
+	// NoticeConsoleAwaits: an act waits for another operator.
+	NoticeConsoleAwaits
+	// NoticeConsoleState: the key's state, or who has it, does not allow the act.
+	NoticeConsoleState
+	// NoticeConsoleOwn: who asked for an act cannot confirm it.
+	NoticeConsoleOwn
+	// NoticeConsoleReason: there is none, or it cannot be kept.
+	NoticeConsoleReason
+	// NoticeConsoleDays: not a number of days that codes may serve for.
+	NoticeConsoleDays
+	// NoticeConsoleUntil: not a day until which an application can be delegated.
+	NoticeConsoleUntil
 	// NoticePINMissing: one of the two PIN fields is empty.
 	NoticePINMissing
 	// NoticePINMismatch: the two PINs differ.
@@ -183,6 +197,13 @@ var notices = [...]noticeFacts{
 	NoticeRequestAgain:                {"requestAgain", toneInfo, nil},
 	NoticeRequestSlowed:               {"requestSlowed", toneInfo, nil},
 	NoticeRequestBusy:                 {"requestBusy", toneInfo, nil},
+	NoticeConsoleDone:                 {"consoleDone", toneSuccess, nil},
+	NoticeConsoleAwaits:               {"consoleAwaits", toneInfo, nil},
+	NoticeConsoleState:                {"consoleState", toneInfo, nil},
+	NoticeConsoleOwn:                  {"consoleOwn", toneInfo, nil},
+	NoticeConsoleReason:               {"consoleReason", toneError, []string{FieldReason}},
+	NoticeConsoleDays:                 {"consoleDays", toneError, []string{FieldDays}},
+	NoticeConsoleUntil:                {"consoleUntil", toneError, []string{FieldUntil}},
 	NoticePINMissing:                  {"pinMissing", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINMismatch:                 {"pinMismatch", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINNotDigits:                {"pinNotDigits", toneError, onPIN},

@@ -114,7 +114,9 @@ type NextCode struct {
 // reason why it is empty.
 type Portal struct {
 	Applications []Application
-	Notice       Notice
+	// Console leads to the console.
+	Console bool
+	Notice  Notice
 }
 
 // Application is one entry of the portal.

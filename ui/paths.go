@@ -25,6 +25,16 @@ const (
 	PathSession       = "/.sesame/session"
 )
 
+// The paths of the console; those of its acts are Act.Path.
+const (
+	PathConsole         = "/.sesame/referent"
+	PathConsolePerson   = PathConsole + "/person"
+	PathConsoleStory    = PathConsole + "/story"
+	PathConsoleStock    = PathConsole + "/stock"
+	PathConsoleStockCSV = PathConsole + "/stock.csv"
+	PathConsolePending  = PathConsole + "/pending"
+)
+
 // The paths that passkey.js asks: JSON, and no pages.
 const (
 	PathPasskeyLoginOptions = "/.sesame/passkey/login/options"
@@ -45,7 +55,17 @@ const (
 	FieldTarget     = "target"     // Login
 	FieldSession    = "session"    // Account
 	FieldName       = "name"       // PasskeyAdd, PasskeyRename
-	FieldPasskey    = "passkey"    // PasskeyRename, PasskeyRemove: its ID
+	FieldPasskey    = "passkey"    // PasskeyRename, PasskeyRemove, ConsoleAct: its ID
+
+	FieldQuery     = "q"         // Console
+	FieldAfter     = "after"     // Console
+	FieldReference = "reference" // ConsoleStory
+	FieldPerson    = "id"        // ConsoleAct: an identifier
+	FieldSerial    = "serial"    // ConsoleAct
+	FieldPending   = "pending"   // ConsoleAct
+	FieldReason    = "reason"    // ConsoleAct
+	FieldDays      = "days"      // ConsoleAct
+	FieldUntil     = "until"     // ConsoleAct
 )
 
 // The names of the fields of a request for assistance. FieldRefusal, FieldMet and

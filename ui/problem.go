@@ -36,6 +36,8 @@ const (
 	ProblemUnkept
 	// ProblemFormGone: the form that was to be sent again is kept no more.
 	ProblemFormGone
+	// ProblemConsole: what was asked for in the console is not open to this person.
+	ProblemConsole
 )
 
 // kindFacts is what a kind is apart from its texts.
@@ -60,6 +62,7 @@ var kinds = [...]kindFacts{
 	ProblemUntold:           {"untold", "problem.portal", PathPortal, false},
 	ProblemUnkept:           {"unkept", "problem.unkept.login", PathLogin, true},
 	ProblemFormGone:         {"formGone", "problem.portal", PathPortal, false},
+	ProblemConsole:          {"console", "problem.portal", PathPortal, false},
 }
 
 // Kinds lists every kind of problem.

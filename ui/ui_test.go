@@ -134,7 +134,7 @@ func TestRenderRefusesWhatIsNoPage(t *testing.T) {
 		"unknown kind":         {page: ui.Problem{Kind: 200}},
 		"unknown notice":       {page: ui.Login{Notice: 200}},
 		"unknown language":     {frame: ui.Frame{Lang: 7}, page: ui.Logout{}},
-		"kind just too large":  {page: ui.Problem{Kind: ui.ProblemFormGone + 1}},
+		"kind just too large":  {page: ui.Problem{Kind: ui.ProblemConsole + 1}},
 		"kept, nowhere to go":  {page: ui.Kept{}},
 		"kept, a script":       {page: ui.Kept{Action: "javascript:alert(1)"}},
 		"kept, no scheme":      {page: ui.Kept{Action: "//evil.example/"}},

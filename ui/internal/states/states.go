@@ -165,6 +165,7 @@ func All() []State {
 		{"portal", SignedIn(), ui.Portal{Applications: Applications}},
 		{"portal-keyInService", Full(SignedIn()), ui.Portal{Applications: Applications[:1], Notice: ui.NoticeKeyInService}},
 		{"portal-pinChanged", SignedIn(), ui.Portal{Applications: Applications[:1], Notice: ui.NoticePINChanged}},
+		{"portal-console", SignedIn(), ui.Portal{Applications: Applications[:1], Console: true}},
 		{"portal-empty", SignedIn(), ui.Portal{}},
 		{"portal-empty-contact", Full(SignedIn()), ui.Portal{}},
 
@@ -207,6 +208,7 @@ func All() []State {
 		{"problem-untold-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemUntold, Application: "Carnet de notes"}},
 		{"problem-forbidden-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemForbidden, Application: "Carnet de notes"}},
 	}
+	all = append(all, console()...)
 	for _, n := range loginErrors {
 		all = append(all, State{"login-" + n.String(), Refused, ui.Login{Identifier: "cmartin", Wait: waitAfter(n), Notice: n}})
 	}
