@@ -1,11 +1,8 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -43,15 +40,6 @@ const (
 	watchPolicy   = `window.refused = []; addEventListener("securitypolicyviolation", (e) => window.refused.push(e.violatedDirective));`
 )
 
-func ask[T any](w *warning, expression string) T {
-	w.t.Helper()
-	got, err := chromedp.Run(w.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		w.t.Fatalf("%v\nin %s", err, expression)
-	}
-	return got
-}
-
 // look has the script ask anew, as when the tab comes to the front, and waits
 // until the dialog says something.
 func (w *warning) look(says string) {
@@ -77,25 +65,7 @@ func (w *warning) closed() {
 // left is how long the session lasts, in seconds.
 func (w *warning) left() float64 {
 	w.t.Helper()
-	return ask[float64](w, `fetch("/.sesame/session").then((a) => a.json()).then((s) => s.seconds_left)`)
-}
-
-// picture saves the page in the directory that SESAME_SCREENSHOTS names.
-func (w *warning) picture(name string, width int64) {
-	w.t.Helper()
-	dir := os.Getenv("SESAME_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	steps(w.t, w.ctx, "resizing", chromedp.EmulateViewport(width, 700))
-	picture, err := chromedp.Run(w.ctx, chromedp.CaptureScreenshot())
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s.%d.png", name, width)), picture, 0o644)
-	}
-	if err != nil {
-		w.t.Error(err)
-	}
-	steps(w.t, w.ctx, "resizing", chromedp.EmulateViewport(1280, 900))
+	return ask[float64](w.tab, `fetch("/.sesame/session").then((a) => a.json()).then((s) => s.seconds_left)`)
 }
 
 const (
@@ -108,8 +78,7 @@ const (
 
 // warning is Chromium in front of an application whose clock is moved.
 type warning struct {
-	t            *testing.T
-	ctx          context.Context
+	tab
 	s            *server
 	move         func(time.Duration)
 	ahead, began time.Duration // of the clock, now and at the login
@@ -122,7 +91,7 @@ func TestTheWarning(t *testing.T) {
 	s.person("jdupont", "--group", "enseignants")
 	h := s.holder(t, "jdupont")
 	h.firstLogin(h.open(s.portal("/")))
-	w := &warning{t: t, ctx: chrome(t), s: s, move: move}
+	w := &warning{tab: tab{t, chrome(t)}, s: s, move: move}
 	if _, err := chromedp.Call(w.ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: watchPolicy}); err != nil {
 		t.Fatal(err)
 	}
@@ -154,44 +123,44 @@ func (w *warning) page(path string) {
 func (w *warning) isClosed() {
 	w.wait(56 * time.Minute)
 	w.look("Votre session va se terminer dans 4 minutes")
-	if got := ask[string](w, focused); got != "Prolonger la session" {
+	if got := ask[string](w.tab, focused); got != "Prolonger la session" {
 		w.t.Errorf("the focus is on %q", got)
 	}
-	if got := ask[string](w, `(() => { const d = `+warningDialog+`; return [d.getAttribute("role"), d.lang, d.matches(":modal"), getComputedStyle(d).borderTopWidth].join(" "); })()`); got != "alertdialog fr true 2px" {
+	if got := ask[string](w.tab, `(() => { const d = `+warningDialog+`; return [d.getAttribute("role"), d.lang, d.matches(":modal"), getComputedStyle(d).borderTopWidth].join(" "); })()`); got != "alertdialog fr true 2px" {
 		w.t.Errorf("the dialog is %q", got)
 	}
 	w.picture("warning", 1280)
 	w.picture("warning", 320)
-	checkAxe(w)
+	w.checkAxe()
 	for _, want := range []string{"Fermer cet avis", "Prolonger la session"} {
 		// Between the last button and the first the focus may pass through the
 		// browser's own, but never through the page.
 		for range 3 {
-			if steps(w.t, w.ctx, "going on by the key", chromedp.KeyEvent(kb.Tab)); ask[string](w, focused) == want {
+			if steps(w.t, w.ctx, "going on by the key", chromedp.KeyEvent(kb.Tab)); ask[string](w.tab, focused) == want {
 				break
 			}
 		}
-		if got := ask[string](w, focused); got != want {
+		if got := ask[string](w.tab, focused); got != want {
 			w.t.Errorf("the key leads to %q, want %q", got, want)
 		}
 	}
 	w.wait(time.Minute)
 	w.look("Votre session va se terminer dans 3 minutes")
-	if got := ask[string](w, told); got != "" {
+	if got := ask[string](w.tab, told); got != "" {
 		w.t.Errorf("a screen reader is told each minute: %q", got)
 	}
 	steps(w.t, w.ctx, "closing it by the key", chromedp.KeyEvent(kb.Escape))
 	w.closed()
-	if got := ask[string](w, focused); got != "field" {
+	if got := ask[string](w.tab, focused); got != "field" {
 		w.t.Errorf("behind the dialog the focus is on %q", got)
 	}
 	steps(w.t, w.ctx, "coming back", chromedp.Evaluate[chromedp.Void](`document.dispatchEvent(new Event("visibilitychange"))`))
-	if left := w.left(); left > 250 || ask[bool](w, `(`+warningDialog+`).open`) {
+	if left := w.left(); left > 250 || ask[bool](w.tab, `(`+warningDialog+`).open`) {
 		w.t.Errorf("closed once, it comes again; %v s are left", left)
 	}
 
 	// A page that includes the script and has it behind it as well warns once.
-	if n := ask[int](w, `document.querySelectorAll("script[src$='/.sesame/session.js']").length`); n != 2 {
+	if n := ask[int](w.tab, `document.querySelectorAll("script[src$='/.sesame/session.js']").length`); n != 2 {
 		w.t.Errorf("the page has the script %d times", n)
 	}
 }
@@ -208,7 +177,7 @@ func (w *warning) isExtended() {
 	steps(w.t, w.ctx, "losing the network", chromedp.Evaluate[chromedp.Void](`window.through = window.fetch; window.fetch = (a, o) => o.method === "POST" ? Promise.reject(new TypeError("no network")) : window.through(a, o)`))
 	steps(w.t, w.ctx, "extending in vain", chromedp.KeyEvent(kb.Enter))
 	w.look("n’a pas pu être prolongée")
-	if got := ask[string](w, told); !strings.Contains(got, "n’a pas pu être prolongée") {
+	if got := ask[string](w.tab, told); !strings.Contains(got, "n’a pas pu être prolongée") {
 		w.t.Errorf("a screen reader is told %q when nothing came of it", got)
 	}
 	w.look("n’a pas pu être prolongée") // still, when the server has been asked again
@@ -220,7 +189,7 @@ func (w *warning) isExtended() {
 
 	w.wait(57 * time.Minute)
 	w.look("dans 3 minutes")
-	ask[int](w, `fetch("/.sesame/session", {method: "POST"}).then((a) => a.status)`)
+	ask[int](w.tab, `fetch("/.sesame/session", {method: "POST"}).then((a) => a.status)`)
 	steps(w.t, w.ctx, "coming back", chromedp.Evaluate[chromedp.Void](`document.dispatchEvent(new Event("visibilitychange"))`))
 	w.closed()
 }
@@ -230,7 +199,7 @@ func (w *warning) isOfTheGate() {
 	steps(w.t, w.ctx, "opening the portal", chromedp.Navigate(w.s.portal("/")), chromedp.WaitReady(css("main")))
 	w.wait(56 * time.Minute)
 	w.look("Votre session va se terminer")
-	if refused := ask[[]string](w, `window.refused`); len(refused) > 0 {
+	if refused := ask[[]string](w.tab, `window.refused`); len(refused) > 0 {
 		w.t.Errorf("the portal's policy has refused %v", refused)
 	}
 	w.picture("warning-portal", 1280)
@@ -248,15 +217,15 @@ func (w *warning) isInOtherPages() {
 		w.page(path)
 		w.wait(56 * time.Minute)
 		w.look(says)
-		if path == "/frames" && ask[bool](w, `document.querySelector("iframe").contentDocument.querySelectorAll("body > div").length > 0`) {
+		if path == "/frames" && ask[bool](w.tab, `document.querySelector("iframe").contentDocument.querySelectorAll("body > div").length > 0`) {
 			w.t.Error("the frame warns as well")
 		}
 	}
-	if refused := ask[[]string](w, `window.refused`); len(refused) > 0 {
+	if refused := ask[[]string](w.tab, `window.refused`); len(refused) > 0 {
 		w.t.Errorf("the page's policy has refused %v", refused)
 	}
 	w.page("/forbidding")
-	if n := ask[int](w, `document.querySelectorAll("script").length`); n != 1 {
+	if n := ask[int](w.tab, `document.querySelectorAll("script").length`); n != 1 {
 		w.t.Errorf("%d scripts stand in a page that forbids them, its own apart", n-1)
 	}
 }
@@ -270,33 +239,20 @@ func (w *warning) isTheLast() {
 	w.page("/page")
 	w.wait(w.began + 9*time.Hour + 57*time.Minute - w.ahead)
 	w.look("ne peut plus être prolongée")
-	if got := ask[string](w, `[getComputedStyle(`+extendButton+`).display, `+focused+`].join(" ")`); got != "none J’ai compris" {
+	if got := ask[string](w.tab, `[getComputedStyle(`+extendButton+`).display, `+focused+`].join(" ")`); got != "none J’ai compris" {
 		w.t.Errorf("at the last end: %q", got)
 	}
 	w.picture("warning-absolute", 1280)
 	w.wait(4 * time.Minute)
 	w.look("Votre session est terminée")
-	if got := ask[string](w, told); !strings.Contains(got, "Votre session est terminée") || !strings.Contains(got, "gardé") {
+	if got := ask[string](w.tab, told); !strings.Contains(got, "Votre session est terminée") || !strings.Contains(got, "gardé") {
 		w.t.Errorf("at the end a screen reader is told %q", got)
 	}
 	w.picture("warning-over", 320)
 	steps(w.t, w.ctx, "understood", chromedp.KeyEvent(kb.Enter))
 	w.closed()
 	steps(w.t, w.ctx, "coming back", chromedp.Evaluate[chromedp.Void](`document.dispatchEvent(new Event("visibilitychange"))`))
-	if status := ask[int](w, `fetch("/.sesame/session").then((a) => a.status)`); status != http.StatusUnauthorized || ask[bool](w, `(`+warningDialog+`).open`) {
+	if status := ask[int](w.tab, `fetch("/.sesame/session").then((a) => a.status)`); status != http.StatusUnauthorized || ask[bool](w.tab, `(`+warningDialog+`).open`) {
 		w.t.Errorf("understood once, it comes again; the session: %d", status)
-	}
-}
-
-// checkAxe lets axe-core look at the page with the dialog in it.
-func checkAxe(w *warning) {
-	w.t.Helper()
-	source, err := os.ReadFile(filepath.Join("..", "..", "ui", "testdata", "axe", "node_modules", "axe-core", "axe.min.js"))
-	if err != nil {
-		w.t.Fatal("the browser tests need axe-core, which is not in this repository: run npm ci --ignore-scripts in ui/testdata/axe, or make test, which does so")
-	}
-	steps(w.t, w.ctx, "loading axe", chromedp.Evaluate[chromedp.Void](strings.TrimSpace(string(source))))
-	if found := ask[[]string](w, `axe.run().then((r) => r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html).join(" ")))`); len(found) > 0 {
-		w.t.Errorf("axe finds %v", found)
 	}
 }
