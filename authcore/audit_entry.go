@@ -14,6 +14,9 @@ import (
 type Source struct {
 	Address netip.Addr // the client's, as the server that trusts its proxies sees it
 	Agent   string     // the browser's own words, cut to 200 bytes
+	// Browser is what Reply.Browser gave the browser at an earlier login; "" of one
+	// that nobody has logged in with.
+	Browser Token
 }
 
 // Actor is who administers: a command line, an API client, or with [Gate.Clerk]

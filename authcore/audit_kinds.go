@@ -72,6 +72,7 @@ const (
 	KeyReceived                            // "key-received": there
 	MessageSent                            // "message-sent": accepted for delivery; the detail says about what
 	MessageGivenUp                         // "message-given-up": refused for good, or for days; the detail says why
+	LoginFlood                             // "login-flood": more blind failures than are looked at came from one network, or from everywhere
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -87,7 +88,7 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"request-sent", "request-removed",
 	"store-backed-up", "store-restored",
 	"role-given", "role-ended", "confirmation-asked", "confirmation-refused", "key-sent", "key-received",
-	"message-sent", "message-given-up"}}
+	"message-sent", "message-given-up", "login-flood"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

@@ -65,6 +65,7 @@ type shared struct {
 	posted  chan struct{} // holds one signal
 
 	standings *standings // what is read for each request
+	flood     *flood
 
 	process   string      // names this one among those that share the store
 	importing atomic.Bool // an Import of this process is under way
@@ -88,7 +89,7 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 	}
 	sh := &shared{
 		store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), onAlert: c.OnAlert, posted: make(chan struct{}, 1),
-		standings: followStandings(c.Store), process: NewNonce(),
+		standings: followStandings(c.Store), flood: newFlood(), process: NewNonce(),
 	}
 	sh.time = newTimekeeper(c.Now, alarmClock(c.Logger))
 	sh.secrets.Store(c.Secrets)

@@ -18,6 +18,9 @@ type Reply struct {
 	Problem   PINProblem // with PINDenied
 	Reference Reference  // of this answer, in the audit trail, the log and the page
 	Token     Token      // with Granted
+	// Browser, with Granted by codes, is what the browser is to keep for BrowserAge
+	// and to bring with each answer: see Source.
+	Browser Token
 	// Wait, with Slowed, is how long nothing will be tried from there.
 	Wait time.Duration
 }
@@ -58,6 +61,9 @@ func (s *Secrets) digest(c Challenge, a Answer) []byte {
 func (g *Gate) Answer(ctx context.Context, c Challenge, a Answer, from Source) (Reply, error) {
 	if err := g.checkClock(); err != nil {
 		return Reply{}, err
+	}
+	if reply, over := g.stem(ctx, c, a, from); over {
+		return reply, nil
 	}
 	turn := turn{gate: g, secrets: g.secrets(), begun: c, answer: a, from: from, reference: NewReference(), salt: NewNonce()}
 	turn.digest = turn.secrets.digest(c, a)
@@ -136,6 +142,7 @@ func (t *turn) play(ctx context.Context, h *hashed) (work, Reply, error) {
 	}
 	t.gate.logEvents(ctx, m.events)
 	t.gate.told(m.events)
+	t.weigh(ctx, m)
 	return m.work, t.reply(m), nil
 }
 
@@ -195,7 +202,7 @@ func (t *turn) read(w store.Writer) (scene, Challenge, error) {
 	if a, ok := t.answer.(NewPINAnswer); ok {
 		s.activation = a.Activation.marks(t.newest, c.Trial.Serial)
 	}
-	if err := errors.Join(t.readAccount(w, who, &s), t.readSlow(w, who, &s)); err != nil {
+	if err := errors.Join(t.readAccount(w, who, &s), t.readCounters(w, who, &s)); err != nil {
 		return scene{}, c, err
 	}
 	return s, c, t.readKeys(w, &s)
@@ -210,19 +217,7 @@ func (t *turn) readAccount(w store.Writer, who Identifier, s *scene) error {
 		return err
 	}
 	s.account = Account(account)
-	s.attempts, err = read[attempts](t.newest, w, attemptsName(t.newest, who, s.known))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
-func (t *turn) readSlow(w store.Writer, who Identifier, s *scene) error {
-	was, err := read[slow](t.newest, w, slowName(t.newest, who, t.from.network()))
-	if s.slow = was.forget(s.now); errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // readKeys reads the keys of the scene's account; somebody without any is tried
@@ -290,14 +285,7 @@ func (t *turn) save(w store.Writer, before scene, m *move) error {
 			put(keyName(k.Serial), keyRecord(k), time.Time{})
 		}
 	}
-	if after.attempts != before.attempts {
-		put(attemptsName(t.newest, c.Holder, after.known), after.attempts, time.Time{})
-	}
-	if name := slowName(t.newest, c.Holder, t.from.network()); after.slow == (slow{}) && before.slow != after.slow {
-		errs = append(errs, w.Delete(name))
-	} else if after.slow != before.slow {
-		put(name, after.slow, after.slow.Last.Add(slowMemory))
-	}
+	errs = append(errs, t.saveCounters(w, before, after, c))
 	t.savePasskey(after, before.account, put)
 	if s := after.granted; s != nil {
 		s.Address, s.Agent = t.from.text()
@@ -333,6 +321,9 @@ func (t *turn) reply(m move) Reply {
 	r := Reply{Challenge: m.challenge, Outcome: m.challenge.Last.Outcome, Problem: m.challenge.Last.Problem, Reference: m.challenge.Last.Reference}
 	if r.Outcome == Granted {
 		r.Token = t.secrets.token(m.challenge)
+		if _, ok := t.answer.(PasskeyAnswer); !ok {
+			r.Browser = t.browser(m.challenge)
+		}
 	}
 	if r.Outcome == Slowed {
 		r.Wait = m.scene.slow.Until.Sub(m.scene.now)

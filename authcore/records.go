@@ -18,7 +18,7 @@ import (
 
 // This file alone knows how things are named, encoded and sealed in the store.
 //
-//	account/IDENTIFIER   attempts/IDENTIFIER|~SLOT   slow/MARK   key/SERIAL   seed/MARK
+//	account/IDENTIFIER   attempts/IDENTIFIER|~SLOT   slow/MARK   browser/MARK   key/SERIAL   seed/MARK
 //	challenge/HASH   session/HASH   ticket/HASH   meta/store   meta/newest   identity/store
 //	audit/TIME-REFERENCE-N   chain/IDENTIFIER|~WORD   index/user|key|reference/VALUE/TIME-REFERENCE-N
 //	import/current   staged/ID-NUMBER   kept/HASH   part/HASH-NUMBER   slots/kept

@@ -58,6 +58,9 @@ var goldenRecords = map[string]any{
 	},
 	"ticket":   ticket{Session: "name-of-the-session", Host: "app.test", Visit: "mark", Target: "/siecle", Expires: recordTime, Taken: true},
 	"attempts": attempts{Blind: 4},
+	"browser": browser{
+		Attempts: attempts{Blind: 2}, Slow: slow{Failures: 6, Until: benchStart.Add(time.Minute), Last: benchStart}, Seen: benchStart,
+	},
 	"slow":     slow{Failures: 5, Until: recordTime, Last: recordTime},
 	"meta":     metaRecord{Made: recordTime},
 	"identity": identityRecord{ID: "name-of-the-store", Schema: 1, Epoch: 1_788_249_600, Restored: recordTime, Version: 7, Keys: 3},

@@ -31,11 +31,15 @@ type scene struct {
 	known    bool // the account is a person's and not the stand-in
 	attempts attempts
 	slow     slow // over this identifier, where the answer came from
-	keys     []Key
-	granted  *Session
+	// browserSeen: both are those of a browser in which the person logged in then.
+	browserSeen time.Time
+
+	keys    []Key
+	granted *Session
 
 	activation []activationMark // what the activation code typed may be kept as
 	passkey    shown            // what the passkey that answered came to
+	guessed    bool             // the answer was a failure that anybody can cause
 }
 
 // attempts counts, for an identifier, the answers in a row in which no code of
@@ -82,6 +86,7 @@ func (s *scene) paired(t Trial) bool {
 
 // blind counts a failure that anybody can cause.
 func (s *scene) blind() {
+	s.guessed = true
 	s.attempts.Blind++
 	s.slow = s.slow.failed(s.now, s.policy)
 }

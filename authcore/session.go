@@ -16,6 +16,8 @@ import (
 // base64url. Only its SHA-256 is stored. It never prints.
 type Token string
 
+const tokenLength = 43
+
 // Format prints a placeholder for every verb; string(t) gives the value.
 func (Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 

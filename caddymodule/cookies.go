@@ -25,6 +25,9 @@ const (
 	// helpCookie is a nonce that binds the form of the assistance to the browser of
 	// somebody who is not logged in; on the portal only.
 	helpCookie
+	// browserCookie names a browser in which people have logged in, so that their
+	// failures are not counted with strangers'; on the portal only. It opens nothing.
+	browserCookie
 )
 
 // cookieNames are the names by kind, over https and over http on a loopback
@@ -37,6 +40,7 @@ var cookieNames = map[cookieKind]struct{ secure, loopback string }{
 	langCookie:    {"__Host-sesame-lang", "sesame-lang"},
 	keptCookie:    {"__Host-sesame-kept", "sesame-kept"},
 	helpCookie:    {"__Host-sesame-help", "sesame-help"},
+	browserCookie: {"__Host-sesame-browser", "sesame-browser"},
 }
 
 // cookieName gives the name of a cookie on an origin.

@@ -113,13 +113,18 @@ func (x *exchange) genuine(f form, bind string) bool {
 	return x.gate.CheckForm(bind, f[ui.FieldCSRF])
 }
 
-// source is where the request came from, for the audit trail: the client's
-// address as Caddy's trusted_proxies make it, never a header of its own.
+// source is where the request came from, and which browser it is.
 func (x *exchange) source() authcore.Source {
+	return authcore.Source{Address: x.client(), Agent: x.r.UserAgent(), Browser: authcore.Token(x.cookie(browserCookie))}
+}
+
+// client is the client's address as Caddy's trusted_proxies make it, never one that a
+// header of the request tells.
+func (x *exchange) client() netip.Addr {
 	text, _ := caddyhttp.GetVar(x.r.Context(), caddyhttp.ClientIPVarKey).(string)
 	address, err := netip.ParseAddr(text)
 	if err != nil {
-		address = netip.Addr{}
+		return netip.Addr{}
 	}
-	return authcore.Source{Address: address, Agent: x.r.UserAgent()}
+	return address
 }

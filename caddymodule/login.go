@@ -119,7 +119,7 @@ func (x *exchange) lacks(s authcore.Session, a authcore.Account, target string) 
 	if path == ui.PathKept { // to send a form there again
 		path, method = u.Query().Get(paramPage), http.MethodPost
 	}
-	what := authcore.Access{Address: x.source().Address, Paths: pathReadings(path), Methods: []string{method}}
+	what := authcore.Access{Address: x.client(), Paths: pathReadings(path), Methods: []string{method}}
 	if r := to.requirement.Decide(s, a, what, x.gate.Now()); r.Decision == authcore.StepUp {
 		return r.Why
 	}
@@ -279,7 +279,7 @@ func (x *exchange) replied(s step, v view, reply authcore.Reply) error {
 // granted gives the browser its session, under a new cookie value, and sends it
 // on.
 func (x *exchange) granted(s step, v view, reply authcore.Reply) error {
-	if err := x.enter(reply.Token); err != nil {
+	if err := x.enter(reply); err != nil {
 		return x.refuse(unavailable, err)
 	}
 	target := v.target
@@ -298,11 +298,14 @@ func (x *exchange) granted(s step, v view, reply authcore.Reply) error {
 }
 
 // enter gives the browser its session, in the place of the one that it had.
-func (x *exchange) enter(token authcore.Token) error {
-	if err := x.endFormer(token); err != nil {
+func (x *exchange) enter(reply authcore.Reply) error {
+	if err := x.endFormer(reply.Token); err != nil {
 		return err
 	}
-	x.site.origin.setCookie(x.w.Header(), sessionCookie, string(token))
+	x.site.origin.setCookie(x.w.Header(), sessionCookie, string(reply.Token))
+	if reply.Browser != "" {
+		x.site.origin.setCookieFor(x.w.Header(), browserCookie, string(reply.Browser), int(authcore.BrowserAge/time.Second))
+	}
 	x.site.origin.clearCookie(x.w.Header(), loginCookie)
 	return nil
 }

@@ -165,7 +165,7 @@ func (x *exchange) endPasskeyLogin() error {
 	if reply.Outcome != authcore.Granted {
 		return x.failed(passkeyRefused, codeRefused, reply.Reference, nil)
 	}
-	if err := x.enter(reply.Token); err != nil {
+	if err := x.enter(reply); err != nil {
 		return x.failed(unavailable, codeFailed, authcore.NewReference(), err)
 	}
 	location := x.site.origin.String() + ui.PathPortal

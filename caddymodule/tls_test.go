@@ -122,7 +122,7 @@ func TestOverTLS(t *testing.T) {
 	a = b.submit(a, "identifier", "edupont", "passcode", s.newCode("edupont"))
 	a = b.submit(a, "pin", testPIN, "pin_again", testPIN)
 	granted := b.once(b.post(a, "passcode", testPIN+s.newCode("edupont")))
-	checkCookies(t, granted, "__Host-sesame", "__Host-sesame-login")
+	checkCookies(t, granted, "__Host-sesame", "__Host-sesame-browser", "__Host-sesame-login")
 	if a = b.open(notes + "/deep"); a.body != "ok" || a.url().String() != notes+"/deep" {
 		t.Fatalf("ended at %s with %s", a.url(), a.Status)
 	}
@@ -148,13 +148,15 @@ func TestOverTLS(t *testing.T) {
 }
 
 // checkCookies asserts that an answer sets these cookies and no other, each
-// bound to its host and unreadable to scripts.
+// bound to its host and unreadable to scripts, and none but the browser's name to
+// be kept when the browser is closed.
 func checkCookies(t *testing.T, a answer, names ...string) {
 	t.Helper()
 	var got []string
 	for _, c := range a.Cookies() {
 		got = append(got, c.Name)
-		if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || !c.Expires.IsZero() || c.MaxAge > 0 {
+		if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || !c.Expires.IsZero() ||
+			c.MaxAge > 0 != (c.Name == "__Host-sesame-browser") {
 			t.Errorf("%s: the cookie %s has other attributes: %+v", a.url().Path, c.Name, c)
 		}
 	}
