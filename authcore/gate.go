@@ -52,6 +52,7 @@ type Gate struct {
 	passkeys *Passkeys // nil where there are none
 	console  ConsoleRules
 	mail     bool // notices are written
+	desk     Desk
 }
 
 // shared is what the gates of one store have in common, over all their

@@ -26,10 +26,11 @@ type Way uint8
 
 // The ways, and their words.
 const (
-	ByMail Way = iota + 1 // "mail": Address is an e-mail address
+	ByMail    Way = iota + 1 // "mail": Address is an e-mail address
+	ByWebhook                // "webhook": Address is a URL
 )
 
-var wayNames = words[Way]{what: "way of a message", names: []string{"", "mail"}}
+var wayNames = words[Way]{what: "way of a message", names: []string{"", "mail", "webhook"}}
 
 // String gives the way's word.
 func (w Way) String() string { return wayNames.name(w) }
@@ -49,6 +50,7 @@ type Message struct {
 	Language string     `json:"language,omitempty"` // Account.Language
 	About    Identifier `json:"about,omitempty"`    // whose data it holds
 	Notice   Notice     `json:"notice,omitzero"`    // what it tells
+	Request  Reference  `json:"request,omitempty"`  // or the request for assistance that it hands on
 
 	Written  time.Time `json:"written"`
 	Due      time.Time `json:"due"`                // of the next attempt
@@ -175,7 +177,11 @@ func (g *Gate) MessageFailed(ctx context.Context, m Message, why string, forGood
 
 // event writes down what became of a message.
 func (m Message) event(kind EventKind) Event {
-	return Event{Kind: kind, Holder: m.About, Detail: fmt.Sprintf("%s about %s", m.Way, m.Notice.What)}
+	about := m.Notice.What.String()
+	if m.Request != "" {
+		about = "request " + string(m.Request)
+	}
+	return Event{Kind: kind, Holder: m.About, Detail: fmt.Sprintf("%s about %s", m.Way, about)}
 }
 
 // messageIn reads a message as it stands under the due time that it had.

@@ -99,6 +99,7 @@ var goldenRecords = map[string]any{
 	"outbox": Message{
 		ID: "name-of-the-message", Way: ByMail, Address: "jeanne.dupont@ac-example.fr", Language: "fr", About: "jdupont",
 		Notice:  Notice{What: PasskeyAdded, At: recordTime, Reference: "7F3K-Q2M9", Name: "Jeanne Dupont", Serial: "0123456789", Passkey: "Security key", Operator: true},
+		Request: "QX4T-2M9K",
 		Written: recordTime, Due: recordTime, Attempts: 2, Problem: "451 4.7.1 try again later",
 	},
 	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime},

@@ -87,6 +87,32 @@ func (r requestRecord) request() Request {
 	}
 }
 
+// Desk is where requests for assistance are handed on to; an empty field is nowhere.
+type Desk struct {
+	Mail string // an e-mail address
+	Hook string // a URL
+}
+
+// WithDesk returns the same gate with another desk. New makes it without.
+func (g *Gate) WithDesk(d Desk) *Gate {
+	with := *g
+	with.desk = d
+	return &with
+}
+
+// handOn writes what hands a request on into the outbox.
+func (g *Gate) handOn(w store.Writer, r Request, now time.Time) error {
+	for way, address := range map[Way]string{ByMail: g.desk.Mail, ByWebhook: g.desk.Hook} {
+		if address == "" {
+			continue
+		}
+		if err := post(g.secrets(), w, Message{Way: way, Address: address, About: r.Holder, Request: r.Reference}, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // AdmitRequest charges a request to whoever sends it, the person who is logged in or
 // else their network, before it costs anything more. A wait that is not zero is how
 // long they must wait first: from the Policy.SlowAfter-th request of a day on, as
@@ -161,8 +187,11 @@ func (g *Gate) Ask(ctx context.Context, form string, r Request, holder *Account,
 	}
 	e := Event{Kind: RequestSent, Holder: r.Holder, Detail: fmt.Sprintf("%d screenshots", len(rec.Pictures))}
 	e.Address, e.Agent = from.text()
-	err = g.actUnder(ctx, r.Reference, func(w store.Writer, _ time.Time) ([]Event, error) {
+	err = g.actUnder(ctx, r.Reference, func(w store.Writer, now time.Time) ([]Event, error) {
 		if err := absent(w, askedName(r.Reference)); err != nil {
+			return nil, err
+		}
+		if err := g.handOn(w, r, now); err != nil {
 			return nil, err
 		}
 		return []Event{e}, errors.Join(
@@ -171,6 +200,9 @@ func (g *Gate) Ask(ctx context.Context, form string, r Request, holder *Account,
 	})
 	if errors.Is(err, ErrExists) { // the other one of two that came at once
 		return g.Request(ctx, r.Reference)
+	}
+	if err == nil && g.desk != (Desk{}) {
+		g.ring()
 	}
 	r.Screenshots, r.Pictures = nil, len(rec.Pictures)
 	return r, err

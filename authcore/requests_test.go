@@ -338,3 +338,43 @@ func TestValidReference(t *testing.T) {
 		}
 	}
 }
+
+// A request is handed on by messages of the same transaction, as many as there are
+// ways, and of whoever is logged in they go with their data.
+func TestRequestsAreHandedOn(t *testing.T) {
+	b := newBench(t)
+	b.Gate = b.WithDesk(Desk{Mail: "assistance@ac-example.fr", Hook: "https://help.example.org/"})
+	b.addPerson("mmartin")
+	account, err := b.Account(t.Context(), "mmartin")
+	b.must(err)
+	sent := b.asks("nonce", requestFor("mmartin"), &account)
+	select {
+	case <-b.Posted():
+	default:
+		t.Error("nobody is told that there are messages")
+	}
+	b.asks("nonce", requestFor("mmartin"), &account)
+	due, _, err := b.DueMessages(t.Context(), 10)
+	b.must(err)
+	to := map[Way]string{}
+	for _, m := range due {
+		if to[m.Way] = m.Address; m.Request != sent.Reference || m.About != "mmartin" {
+			t.Errorf("a message about %s, of %s", m.Request, m.About)
+		}
+	}
+	if len(due) != 2 || to[ByMail] != "assistance@ac-example.fr" || to[ByWebhook] != "https://help.example.org/" {
+		t.Errorf("%d messages: %v", len(due), to)
+	}
+	taken, err := b.TakeMessage(t.Context(), due[0])
+	b.must(err)
+	b.must(b.MessageDelivered(t.Context(), taken))
+	if got := b.eventsOf(kindIs(MessageSent)); len(got) != 1 || !strings.Contains(got[0].Detail, "about request "+string(sent.Reference)) {
+		t.Errorf("the trail says %+v", got)
+	}
+	b.must(b.RemoveAccount(t.Context(), by, "mmartin", KeepKeys))
+	b.must(b.ErasePerson(t.Context(), by, "mmartin"))
+	b.pass(day)
+	if due, _, err := b.DueMessages(t.Context(), 10); err != nil || len(due) != 0 {
+		t.Errorf("after the erasure there are %v, %v", due, err)
+	}
+}

@@ -34,7 +34,7 @@ func TestWords(t *testing.T) {
 	checkWords[Deed](t, "look stock clear-pin unlock lost assign hand-over return receive delegate end-delegation revoke-passkey confirm")
 	checkWords[Place](t, "sent safe assigned handed-over returned lost retired")
 	checkWords[Bar](t, "none shut role scope oneself office stale")
-	checkWords[Way](t, "mail")
+	checkWords[Way](t, "mail webhook")
 	checkWords[ClockState](t, "sound behind early ahead")
 	checkWords[AccountField](t, "given_name surname email groups functions establishment end "+
 		"FrEduRne FrEduRneResp FrEduResDel FrEduGestResp FrEduFonctAdm codaca title grade discipline fonctm typensi employeeNumber datenaissance civilite codecivilite")

@@ -81,6 +81,11 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			email <address>
 //			hours <text>
 //			url   <address>
+//			mail  <address>
+//			webhook <address> {
+//				secret_file <path>
+//			}
+//			keep  <duration>
 //		}
 //		establishments <group> <UAI...>
 //		four_eyes {
@@ -282,6 +287,22 @@ func (a *App) parseMail(d *caddyfile.Dispenser) error {
 	})
 }
 
+func (a *Assistance) parseWebhook(d *caddyfile.Dispenser) error {
+	if a.Webhook != nil {
+		return repeated(d)
+	}
+	a.Webhook = new(Webhook)
+	if !d.Args(&a.Webhook.URL) {
+		return d.ArgErr()
+	}
+	return optionalBlock(d, func(option string) error {
+		if option == "secret_file" {
+			return word(d, &a.Webhook.SecretFile)
+		}
+		return unknown(d)
+	})
+}
+
 func (a *App) parseAssistance(d *caddyfile.Dispenser) error {
 	if a.Assistance != nil {
 		return repeated(d)
@@ -300,6 +321,12 @@ func (a *App) parseAssistance(d *caddyfile.Dispenser) error {
 			return word(d, &a.Assistance.Hours)
 		case "url":
 			return word(d, &a.Assistance.URL)
+		case "mail":
+			return word(d, &a.Assistance.Mail)
+		case "webhook":
+			return a.Assistance.parseWebhook(d)
+		case "keep":
+			return duration(d, &a.Assistance.Keep)
 		}
 		return unknown(d)
 	})

@@ -47,6 +47,7 @@ type settings struct {
 	passkeys *authcore.Passkeys // nil where the portal can have none
 	contact  ui.Contact
 	console  authcore.ConsoleRules
+	hook     *webhook    // nil where there is none
 	office   *postOffice // nil where there is no mail
 	where    place
 }
@@ -67,9 +68,6 @@ func (a *App) check() (*settings, error) {
 	if s.policy, err = a.policy(); err != nil {
 		return nil, err
 	}
-	if a.Assistance != nil {
-		s.contact = ui.Contact(*a.Assistance)
-	}
 	if err := a.checkPortal(s); err != nil {
 		return nil, err
 	}
@@ -86,6 +84,9 @@ func (a *App) check() (*settings, error) {
 	}
 	if s.office, err = a.Mail.postOffice(s.portal); err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
+	}
+	if err := a.checkAssistance(s); err != nil {
+		return nil, fmt.Errorf("assistance: %w", err)
 	}
 	s.names = newNameSet(a.headerNames()...)
 	return s, a.checkDemo(s)

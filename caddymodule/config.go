@@ -141,6 +141,26 @@ type Assistance struct {
 	Hours string `json:"hours,omitempty"`
 	// A page of the institution's own.
 	URL string `json:"url,omitempty"`
+	// The e-mail address that requests for assistance are sent to, with Mail.
+	// Default: none, they are kept only.
+	Mail string `json:"mail,omitempty"`
+	// What requests for assistance are posted to as JSON. Default: nothing.
+	Webhook *Webhook `json:"webhook,omitempty"`
+	// How long a request is kept: a day to five years. Default: 90d.
+	Keep caddy.Duration `json:"keep,omitempty"`
+}
+
+// Webhook is a service that takes requests for assistance: POST of a JSON document,
+// signed in the header Sesame-Signature with HMAC-SHA256. Any answer of 200 to 299 is
+// its receipt; redirects are not followed; otherwise it is tried again, with growing
+// delays, for five days.
+type Webhook struct {
+	// Its address: https, or http on a loopback name.
+	URL string `json:"url,omitempty"`
+	// The file of the key of the signature, one line of 22 to 1024 visible ASCII
+	// characters, which nobody else may read (mode 0600). It is read at each load of
+	// the configuration.
+	SecretFile string `json:"secret_file,omitempty"`
 }
 
 // EstablishmentGroup is several establishments under one name.

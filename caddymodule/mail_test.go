@@ -56,7 +56,7 @@ func newMailRig(t *testing.T, m *Mail) *mailRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &mailRig{&courier{gate: g.WithMail(true), changed: make(chan struct{}, 1)}, &mailer{office: office, pages: pages, portal: portal}}
+	r := &mailRig{&courier{gate: g.WithMail(true), changed: make(chan struct{}, 1)}, &mailer{gate: g, office: office, pages: pages, portal: portal}}
 	r.join(&carrier{r.mailer.carry, slog.New(slog.DiscardHandler)})
 	return r
 }

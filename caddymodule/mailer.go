@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	netmail "net/mail"
 
@@ -11,20 +12,23 @@ import (
 	"github.com/sesame-gateway/sesame/ui"
 )
 
-// mailer makes the messages of a configuration, and hands them to its mail server.
+// mailer makes the messages of a configuration, and hands them to its mail server, or
+// to its web hook.
 type mailer struct {
-	office  *postOffice
+	gate    *authcore.Gate // that has the requests for assistance
+	office  *postOffice    // nil where there is no mail
+	hook    *webhook       // nil where there is none
 	pages   *ui.Renderer
 	portal  origin
 	contact ui.Contact
 }
 
-// mailer is that of this configuration, nil where there is no mail.
-func (a *App) mailer() *mailer {
-	if a.office == nil {
+// mailer is that of this configuration, nil where there is neither mail nor a hook.
+func (a *App) mailer(g *authcore.Gate) *mailer {
+	if a.office == nil && a.hook == nil {
 		return nil
 	}
-	return &mailer{office: a.office, pages: a.pages.renderer, portal: a.settings.portal.origin, contact: a.contact}
+	return &mailer{gate: g, office: a.office, hook: a.hook, pages: a.pages.renderer, portal: a.settings.portal.origin, contact: a.contact}
 }
 
 // mailKinds is what the notices of the gate are to people.
@@ -45,12 +49,20 @@ var mailKinds = map[authcore.EventKind]ui.MailKind{
 
 // carry makes a message and sends it. Error: undelivered.
 func (m *mailer) carry(ctx context.Context, msg authcore.Message) error {
-	if msg.Way != authcore.ByMail {
-		return undelivered{fmt.Errorf("this configuration has no way %s", msg.Way), false, false}
+	var letter *mail.Msg
+	var err error
+	switch {
+	case msg.Way == authcore.ByMail && m.office != nil && msg.Request != "":
+		letter, err = m.request(ctx, msg)
+	case msg.Way == authcore.ByMail && m.office != nil:
+		letter, err = m.letter(msg)
+	case msg.Way == authcore.ByWebhook && m.hook != nil:
+		return m.post(ctx, msg)
+	default:
+		return undelivered{fmt.Errorf("this configuration has no such way, %s", msg.Way), false, false}
 	}
-	letter, err := m.letter(msg)
 	if err != nil {
-		return undelivered{err, true, false}
+		return undelivered{err, !errors.Is(err, errNotNow), false}
 	}
 	return m.office.send(ctx, letter)
 }
@@ -66,6 +78,11 @@ func (m *mailer) letter(msg authcore.Message) (*mail.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
+	return m.compose(msg, to, lang, subject, body), nil
+}
+
+// compose puts a letter together.
+func (m *mailer) compose(msg authcore.Message, to *netmail.Address, lang ui.Lang, subject, body string) *mail.Msg {
 	letter := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	letter.FromMailAddress(m.office.from)
 	letter.ToMailAddress(&netmail.Address{Address: to.Address})
@@ -75,7 +92,7 @@ func (m *mailer) letter(msg authcore.Message) (*mail.Msg, error) {
 	letter.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834, section 5
 	letter.SetGenHeader("Content-Language", lang.String())
 	letter.SetBodyString(mail.TypeTextPlain, body)
-	return letter, nil
+	return letter
 }
 
 // notice is what a notice says to its reader.

@@ -166,11 +166,11 @@ func (a *App) gate() (*authcore.Gate, error) {
 		return nil, err
 	}
 	l.held = key
-	m := a.mailer()
+	m := a.mailer(s.gate)
 	if m != nil {
 		l.leave = s.post.join(&carrier{carry: m.carry, log: a.log})
 	}
-	g := s.gate.With(a.settings.policy, a.log).WithPasskeys(a.passkeys).WithConsole(a.console).WithMail(m != nil)
+	g := s.gate.With(a.settings.policy, a.log).WithPasskeys(a.passkeys).WithConsole(a.console).WithMail(a.office != nil).WithDesk(a.desk())
 	l.current.Store(g)
 	return g, nil
 }

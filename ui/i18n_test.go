@@ -80,6 +80,13 @@ func TestEveryTextIsUsed(t *testing.T) {
 		}
 		pages = append(pages, subject, body)
 	}
+	for _, m := range states.RequestMails() {
+		subject, body, err := r.RenderRequest(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, subject, body)
+	}
 	for _, page := range pages {
 		for _, found := range regexp.MustCompile(`⟦([^⟧]+)⟧`).FindAllStringSubmatch(page, -1) {
 			used[found[1]] = true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -166,4 +167,51 @@ func wrapped(line string) string {
 		column += width
 	}
 	return b.String()
+}
+
+// RequestMail is a request for assistance as the people who help get it.
+type RequestMail struct {
+	Lang      Lang
+	Reference string
+	Sent      time.Time // in the location in which it is to be read
+	Holder    string    // who was logged in, or ""
+	Request   RequestForm
+}
+
+// RenderRequest returns the subject and the body of the mail that hands a request on:
+// plain text, each field as it was typed. The subject is one line.
+func (r *Renderer) RenderRequest(m RequestMail) (subject, body string, err error) {
+	c, ok := r.catalogues[m.Lang]
+	if !ok {
+		return "", "", fmt.Errorf("render a request: there is no language %d", m.Lang)
+	}
+	w := mailWriter{texts: c}
+	from := "requestMail.stranger"
+	if m.Holder != "" {
+		from = "requestMail.holder"
+	}
+	w.lines(w.text("requestMail.reference", "reference", m.Reference), w.text("mail.when", "when", moment(m.Lang, m.Sent)), w.text(from, "holder", m.Holder))
+	w.body.WriteByte('\n')
+	for _, f := range requestFields {
+		if f.text == nil || *f.text(&m.Request) == "" {
+			continue
+		}
+		value := strings.ReplaceAll(*f.text(&m.Request), "\r\n", "\n")
+		if f.kind == "" {
+			value = "\n\n" + value + "\n"
+		}
+		w.body.WriteString(w.text("mail.contact", "what", w.text("request."+f.name), "value", value) + "\n")
+	}
+	subject = w.text("requestMail.subject", "reference", m.Reference, "subject", oneLine(m.Request.Subject))
+	return subject, strings.ToValidUTF8(w.body.String(), "\uFFFD"), w.err
+}
+
+// oneLine is a text without what could end a line, or turn it around.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
 }

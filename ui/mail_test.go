@@ -95,3 +95,32 @@ func TestMailOfNoKind(t *testing.T) {
 		t.Errorf("the zero kind is %q", got)
 	}
 }
+
+// What hands a request on has each field to the letter, and a subject of one line.
+func TestGoldenRequestMails(t *testing.T) {
+	for i, m := range states.RequestMails() {
+		subject, body, err := renderer(t).RenderRequest(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, file := subject+"\n\n"+body, filepath.Join("testdata", "request", []string{"stranger.txt", "holder.txt"}[i])
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("%s is not the golden one (-want +got):\n%s", file, diff)
+		}
+		if strings.ContainsAny(subject, "\r\n\u2028\u202e") {
+			t.Errorf("the subject %q has more than a line", subject)
+		}
+	}
+	if _, _, err := renderer(t).RenderRequest(ui.RequestMail{Lang: 7}); err == nil {
+		t.Error("a mail in no language is made")
+	}
+}

@@ -33,3 +33,13 @@ func (m Mail) In(l ui.Lang) ui.Mail {
 	mail.Lang = l
 	return mail
 }
+
+// RequestMails are requests for assistance as those who help get them, in French: of
+// a stranger, who types anything, and of somebody who is logged in.
+func RequestMails() []ui.RequestMail {
+	m := ui.RequestMail{Reference: "7F3K-Q2M9", Sent: time.Date(2026, 9, 1, 9, 58, 20, 0, paris), Request: typed}
+	m.Request.Subject = "a\r\nBcc: x@y.fr\u202e\u2028{reference}"
+	all := m
+	all.Holder, all.Request = "cmartin", known
+	return []ui.RequestMail{m, all}
+}
