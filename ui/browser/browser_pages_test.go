@@ -110,7 +110,7 @@ const layout = `(() => {
 		const box = e.getBoundingClientRect(), style = getComputedStyle(e);
 		if (!box.width) continue;
 		if (box.right > innerWidth + 0.5 || box.left < -0.5) lost.push("outside: " + name(e));
-		if (e.tagName === "INPUT") continue;
+		if (e.matches("input, textarea, select")) continue; // which scroll what they hold
 		if (e.scrollWidth > e.clientWidth + 1 && style.overflowX !== "visible") lost.push("cut off: " + name(e));
 		if (e.scrollHeight > e.clientHeight + 1 && style.overflowY !== "visible") lost.push("cut off: " + name(e));
 	}

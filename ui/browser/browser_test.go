@@ -160,11 +160,11 @@ func (s *site) address(l ui.Lang, name string) string {
 	return s.URL + "/" + l.String() + "/" + name
 }
 
+// limit is how long a browser may be used by one test.
+const limit = 10 * time.Minute
+
 // newBrowser starts Chromium and returns the context of one tab. Without
 // Chromium the test fails: what it shows can be shown in no other way.
-// limit is how long a browser may be used by one test.
-const limit = 5 * time.Minute
-
 func newBrowser(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
