@@ -57,15 +57,15 @@ const (
 	FieldName       = "name"       // PasskeyAdd, PasskeyRename
 	FieldPasskey    = "passkey"    // PasskeyRename, PasskeyRemove, ConsoleAct: its ID
 
-	FieldQuery     = "q"         // Console
-	FieldAfter     = "after"     // Console
-	FieldReference = "reference" // ConsoleStory
-	FieldPerson    = "id"        // ConsoleAct: an identifier
-	FieldSerial    = "serial"    // ConsoleAct
-	FieldPending   = "pending"   // ConsoleAct
-	FieldReason    = "reason"    // ConsoleAct
-	FieldDays      = "days"      // ConsoleAct
-	FieldUntil     = "until"     // ConsoleAct
+	FieldQuery     = "q"        // Console
+	FieldAfter     = "after"    // Console
+	FieldReference = "incident" // ConsoleStory
+	FieldPerson    = "id"       // ConsoleAct: an identifier
+	FieldSerial    = "serial"   // ConsoleAct
+	FieldPending   = "pending"  // ConsoleAct
+	FieldReason    = "reason"   // ConsoleAct
+	FieldDays      = "days"     // ConsoleAct
+	FieldUntil     = "until"    // ConsoleAct
 )
 
 // The names of the fields of a request for assistance. FieldRefusal, FieldMet and
