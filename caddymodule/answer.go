@@ -164,6 +164,7 @@ var (
 	unkeptLarge   = problem{status: http.StatusRequestEntityTooLarge, kind: ui.ProblemUnkept, title: "Session ended, form too large to be kept"}
 	unkeptBusy    = problem{status: http.StatusServiceUnavailable, kind: ui.ProblemUnkept, title: "Session ended, too many forms are kept"}
 	formGone      = problem{status: http.StatusGone, kind: ui.ProblemFormGone, title: "Form no longer kept"}
+	consoleBarred = problem{status: http.StatusForbidden, kind: ui.ProblemConsole, title: "Not open to this person in the console"}
 	unavailable   = problem{status: http.StatusServiceUnavailable, kind: ui.ProblemUnavailable, title: "Unavailable", retry: "30"}
 )
 

@@ -128,7 +128,7 @@ func (x *exchange) lacks(s authcore.Session, a authcore.Account, target string) 
 
 // ownLacks is lacks for the portal's own pages.
 func (x *exchange) ownLacks(s authcore.Session, path string) authcore.Why {
-	late := path == ui.PathPasskeyAdd && !s.RecentCode(x.gate.Now()) || path == ui.PathPasskeyRemove && !s.Recent(x.gate.Now())
+	late := path == ui.PathPasskeyAdd && !s.RecentCode(x.gate.Now()) || (path == ui.PathPasskeyRemove || actPaths[path]) && !s.Recent(x.gate.Now())
 	if late {
 		return authcore.CodeTooOld
 	}

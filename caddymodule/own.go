@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -47,6 +48,7 @@ func init() {
 		ui.PathPasskeyNewOptions:   {post: (*exchange).beginPasskey},
 		ui.PathPasskeyNew:          {post: (*exchange).endPasskey},
 	}
+	maps.Copy(portalRoutes, consoleRoutes())
 	for _, s := range steps {
 		portalRoutes[s.path] = route{
 			get:  func(x *exchange) error { return x.showStep(s) },
@@ -177,6 +179,7 @@ func (x *exchange) showPortal() error {
 	case newsPINChanged:
 		p.Notice = ui.NoticePINChanged
 	}
+	p.Console = !a.Office.IsZero()
 	if len(p.Applications) == 0 {
 		x.referTo()
 	}

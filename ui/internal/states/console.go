@@ -75,7 +75,10 @@ func console() []State {
 		p.Notice = n
 		all = append(all, State{"consolePerson-" + n.String(), SignedIn(), p})
 	}
-	all = append(all, State{"consolePending-consoleOwn", SignedIn(), ui.ConsolePending{Notice: ui.NoticeConsoleOwn}})
+	for _, n := range []ui.Notice{ui.NoticeConsoleOwn, ui.NoticeConsoleDone, ui.NoticeConsoleState} {
+		all = append(all, State{"consolePending-" + n.String(), SignedIn(), ui.ConsolePending{Notice: n}})
+	}
+	all = append(all, State{"consoleStock-consoleState", SignedIn(), ui.ConsoleStock{Establishment: scope[0], Year: until, Notice: ui.NoticeConsoleState}})
 	for _, a := range ui.Acts() {
 		all = append(all, State{"consoleAct-" + a.String(), SignedIn(), act(a)})
 	}
