@@ -174,7 +174,7 @@ func TestOwnPaths(t *testing.T) {
 			t.Errorf("%s on an application's host: %s", path, status)
 		}
 	}
-	for _, path := range []string{"/x", "/favicon.ico", "/.sesame/ticket", "/.sesame/kept", "/.sesame/referent", "/.sesame/jwks.json/", "/.sesame/jwks%2ejson", "//", "/.sesame/login/"} {
+	for _, path := range []string{"/x", "/favicon.ico", "/.sesame/ticket", "/.sesame/kept", "/.sesame/referent/", "/.sesame/referent/nothing", "/.sesame/jwks.json/", "/.sesame/jwks%2ejson", "//", "/.sesame/login/"} {
 		if a := in.once(in.page(s.at("portail", path))); a.StatusCode != http.StatusNotFound {
 			t.Errorf("%s on the portal: %s", path, a.Status)
 		}
