@@ -1,0 +1,204 @@
+//go:build load
+
+package e2e
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// How a server is measured: so many connections ask one after the other, in rounds
+// in which the servers take turns.
+const (
+	loadConnections = 16
+	loadRounds      = 7
+	loadRound       = 3 * time.Second
+)
+
+// TestLoad compares the gate before an application with the same Caddy without it,
+// and that one with itself: what lies within the second comparison is noise. It
+// asserts nothing but that every answer was the application's.
+func TestLoad(t *testing.T) {
+	gate, bare, again := newServer(t), newBareServer(t), newBareServer(t)
+	for _, s := range []*server{gate, bare, again} {
+		s.app.Config.Handler = http.HandlerFunc(answerOneKilobyte)
+	}
+	gate.person("jdupont", "--group", "enseignants")
+	h := gate.holder(t, "jdupont")
+	h.firstLogin(h.open(gate.notes("/")))
+	at, err := url.Parse(gate.notes("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cookies []string
+	for _, c := range h.client.Jar.Cookies(at) {
+		cookies = append(cookies, c.String())
+	}
+	cookie := "Cookie: " + strings.Join(cookies, "; ") + "\r\n"
+
+	candidates := []*candidate{{name: "bare", s: bare}, {name: "bare again", s: again}, {name: "gate", s: gate, cookie: cookie}}
+	for range loadRounds {
+		for _, c := range candidates {
+			c.rounds = append(c.rounds, c.measure(t))
+		}
+	}
+	for _, c := range candidates {
+		c.profile(t)
+	}
+	t.Logf("%d connections, %d rounds of %s in turn, medians of the ratios to bare in each round", loadConnections, loadRounds, loadRound)
+	for _, c := range candidates {
+		ratio := func(of func(round) float64) float64 {
+			var all []float64
+			for i, r := range c.rounds {
+				all = append(all, of(r)/of(candidates[0].rounds[i]))
+			}
+			return median(all)
+		}
+		rate := func(r round) float64 { return float64(r.answers) / loadRound.Seconds() }
+		late := func(r round) float64 { return float64(r.p99) }
+		cost := func(r round) float64 { return float64(r.cpu) / float64(r.answers) }
+		t.Logf("%-10s  throughput %.3f (%.0f/s)   p99 %.3f (%s)   processor a request %.3f (%s)", c.name,
+			ratio(rate), median(each(c.rounds, rate)), ratio(late), time.Duration(median(each(c.rounds, late))).Round(10*time.Microsecond),
+			ratio(cost), time.Duration(median(each(c.rounds, cost))).Round(100*time.Nanosecond))
+	}
+}
+
+var oneKilobyte = []byte(strings.Repeat("The quick brown fox jumps over the lazy dog.....", 21) + "the end of it...")
+
+func answerOneKilobyte(w http.ResponseWriter, _ *http.Request) {
+	w.Header()["Content-Type"] = []string{"text/plain"}
+	_, _ = w.Write(oneKilobyte)
+}
+
+// candidate is a server that is measured.
+type candidate struct {
+	name, cookie string
+	s            *server
+	rounds       []round
+}
+
+// round is what one round came to.
+type round struct {
+	answers int
+	p99     time.Duration
+	cpu     time.Duration // of the server's process
+}
+
+// measure asks the server for one round.
+func (c *candidate) measure(t *testing.T) round {
+	t.Helper()
+	request := "GET /page HTTP/1.1\r\nHost: notes.localhost:" + c.s.port + "\r\nUser-Agent: load\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\n" + c.cookie + "\r\n"
+	before, end := c.s.cpu(), time.Now().Add(loadRound)
+	times := make([][]time.Duration, loadConnections)
+	errs := make([]error, loadConnections)
+	var all sync.WaitGroup
+	for i := range loadConnections {
+		all.Go(func() { times[i], errs[i] = askUntil("127.0.0.1:"+c.s.port, request, end) })
+	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+	}
+	took := slices.Concat(times...)
+	slices.Sort(took)
+	return round{answers: len(took), p99: took[len(took)*99/100], cpu: c.s.cpu() - before}
+}
+
+// profile writes what the server's processor does in a further round, for go tool
+// pprof, into the directory that SESAME_PROFILES names.
+func (c *candidate) profile(t *testing.T) {
+	t.Helper()
+	dir := os.Getenv("SESAME_PROFILES")
+	if dir == "" {
+		return
+	}
+	done := make(chan error, 1)
+	go func() {
+		resp, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%.0f", c.s.admin, loadRound.Seconds()))
+		if err != nil {
+			done <- err
+			return
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		done <- errors.Join(err, os.WriteFile(filepath.Join(dir, strings.ReplaceAll(c.name, " ", "-")+".pprof"), b, 0o600))
+	}()
+	c.measure(t)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// askUntil asks over one connection until the end, and returns how long each answer
+// took.
+func askUntil(address, request string, end time.Time) (took []time.Duration, err error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	from := bufio.NewReader(conn)
+	for began := time.Now(); began.Before(end); {
+		if _, err := io.WriteString(conn, request); err != nil {
+			return nil, err
+		}
+		resp, err := http.ReadResponse(from, nil)
+		if err != nil {
+			return nil, err
+		}
+		n, err := io.Copy(io.Discard, resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK || n != int64(len(oneKilobyte)) {
+			return nil, fmt.Errorf("the answer is %s of %d bytes, %w", resp.Status, n, err)
+		}
+		now := time.Now()
+		took, began = append(took, now.Sub(began)), now
+	}
+	return took, nil
+}
+
+// cpu is the processor time that the server has taken, in user and system, to
+// 10 ms (proc(5), fields 14 and 15 of stat).
+func (s *server) cpu() time.Duration {
+	s.t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, behind, _ := strings.Cut(string(stat), ") ") // the name may hold spaces
+	var ticks int
+	for _, field := range strings.Fields(behind)[11:13] {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+func each(rounds []round, of func(round) float64) (all []float64) {
+	for _, r := range rounds {
+		all = append(all, of(r))
+	}
+	return all
+}
+
+func median(all []float64) float64 {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
+}
