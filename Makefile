@@ -47,8 +47,9 @@ oracles: ## the arithmetic against stoken, oathtool and pskc-utils, on random ke
 	@command -v stoken oathtool csv2pskc >/dev/null || apt-get install -y -qq stoken oathtool pskc-utils
 	$(GO) test -count=1 -tags oracles -run Against ./authcore/otp ./authcore/keyfile
 
-bench:
+bench: ## how fast: each part by itself, then the gate against the same Caddy without it
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	$(GO) test -tags load -count=1 -run '^TestLoad$$' -v ./caddymodule/e2e
 
 screenshots: tools ## every page as a picture, at 1280 and 320 px, into screenshots/
 	SESAME_SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count=1 ./ui/browser
