@@ -24,6 +24,9 @@ type Config struct {
 	Now     func() time.Time
 	Logger  *slog.Logger
 	OnAlert func(EventKind)
+	// Anchor gives what was kept outside the store, nil where nothing was. It is
+	// asked once the secrets are known to be the store's.
+	Anchor func() (*Anchor, error)
 }
 
 // withDefaults fills in what is zero.
@@ -39,6 +42,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.OnAlert == nil {
 		c.OnAlert = func(EventKind) {}
+	}
+	if c.Anchor == nil {
+		c.Anchor = func() (*Anchor, error) { return nil, nil }
 	}
 	return c
 }
@@ -82,12 +88,34 @@ const (
 // New makes a gate over a store, which it prepares when it is new. An import that
 // was broken off is finished, which takes about a millisecond for ten keys,
 // whatever the context; or it is forgotten (see Import). Errors:
-// ErrWrongSecret, ErrNewerStore, a sentence about the policy, the store's.
+// ErrWrongSecret, ErrNewerStore, ErrAnchor, a sentence about the policy, the store's.
 func New(ctx context.Context, c Config) (*Gate, error) {
 	c = c.withDefaults()
 	if err := c.Policy.Validate(); err != nil {
 		return nil, err
 	}
+	g, err := open(ctx, c)
+	if err != nil {
+		return g, err
+	}
+	anchor, err := c.Anchor()
+	if err != nil {
+		return g, err
+	}
+	if err := g.checkAnchor(ctx, anchor); err != nil {
+		return g, err
+	}
+	for _, step := range []func(context.Context) error{g.migrate, g.prepare, g.recall, g.recoverImport} {
+		if err := step(ctx); err != nil {
+			return g, err
+		}
+	}
+	return g, nil
+}
+
+// open makes a gate over a store that nothing was written into yet. Errors:
+// ErrWrongSecret, ErrNewerStore, the store's.
+func open(ctx context.Context, c Config) (*Gate, error) {
 	sh := &shared{
 		store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), onAlert: c.OnAlert, posted: make(chan struct{}, 1),
 		standings: followStandings(c.Store), flood: newFlood(), process: NewNonce(),
@@ -95,16 +123,7 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 	sh.time = newTimekeeper(c.Now, alarmClock(c.Logger))
 	sh.secrets.Store(c.Secrets)
 	g := &Gate{shared: sh, policy: c.Policy, log: c.Logger}
-	if err := g.migrate(ctx); err != nil {
-		return g, err
-	}
-	if err := g.prepare(ctx); err != nil {
-		return g, err
-	}
-	if err := g.recall(ctx); err != nil {
-		return g, err
-	}
-	return g, g.recoverImport(ctx)
+	return g, g.checkSchema(ctx)
 }
 
 // With returns a gate over the same store, secrets and queue of PINs, under

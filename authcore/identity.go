@@ -33,15 +33,22 @@ type identityRecord struct {
 // broken off anywhere and run again, and none is ever removed.
 var migrations = []func(context.Context, *Gate) error{identify}
 
+// checkSchema refuses a store that this program does not know. Errors:
+// ErrWrongSecret, ErrNewerStore, the store's.
+func (g *Gate) checkSchema(ctx context.Context) error {
+	id, _, err := g.identity(ctx)
+	if err == nil && id.Schema > schema {
+		err = fmt.Errorf("%w (its schema is %d, this program knows up to %d)", ErrNewerStore, id.Schema, schema)
+	}
+	return err
+}
+
 // migrate brings the store to the schema of this program, before anything else
-// is written into it. Errors: ErrWrongSecret, ErrNewerStore, the store's.
+// is written into it. Error: the store's.
 func (g *Gate) migrate(ctx context.Context) error {
 	id, made, err := g.identity(ctx)
 	if err != nil || !made {
 		return err
-	}
-	if id.Schema > schema {
-		return fmt.Errorf("%w (its schema is %d, this program knows up to %d)", ErrNewerStore, id.Schema, schema)
 	}
 	for n := id.Schema; n < schema; n++ {
 		g.log.InfoContext(ctx, "bringing the store forward", "from", n, "to", n+1)

@@ -55,7 +55,7 @@ func checkEmpty(ctx context.Context, s store.Store) error {
 			if err != nil {
 				return err
 			}
-			return errors.New("the store that a backup is restored into is not empty")
+			return errors.New("the store is neither whole nor empty")
 		}
 		return nil
 	})
@@ -140,7 +140,7 @@ func (r *restorer) finish(by Actor, b Backup) error {
 		if id.ID != r.header.Store || id.Schema != r.header.Schema {
 			return refuseBackup("its header is not that of the store in it")
 		}
-		id.Epoch, id.Restored = max(id.Epoch+1, r.now.Unix()), r.now
+		id.Epoch, id.Restored, id.Keys = max(id.Epoch+1, r.now.Unix()), r.now, b.Keys
 		e := Event{
 			Kind: StoreRestored, Actor: by.Name, Alert: true, Time: r.now, Reference: NewReference(),
 			Detail: fmt.Sprintf("a backup of %s, %d records", r.header.Made.UTC().Format(time.RFC3339), b.Records),

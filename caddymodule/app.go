@@ -52,7 +52,10 @@ func (a *App) Start() error {
 		every(ctx, 24*time.Hour, func() { expire(ctx, g, a.log) })
 	})
 	a.retention.running.Go(func() {
-		every(ctx, time.Minute, func() { keepClock(ctx, g, a.log) })
+		every(ctx, time.Minute, func() {
+			keepClock(ctx, g, a.log)
+			a.life.store.keepAnchor()
+		})
 	})
 	return nil
 }

@@ -133,6 +133,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return a.parseStore(d)
 		case "secret_file":
 			return word(d, &a.SecretFile)
+		case "anchor":
+			return word(d, &a.Anchor)
 		case "pin":
 			return a.parsePIN(d)
 		case "session":

@@ -98,6 +98,7 @@ func TestRepeatedKeyword(t *testing.T) {
 		"portal":      "portal https://a",
 		"store":       "store badger /a",
 		"secret_file": "secret_file /a",
+		"anchor":      "anchor /a",
 		"pin":         "pin {\n length 4 8\n}",
 		"session":     "session {\n idle 1h\n}",
 		"assistance":  "assistance A",

@@ -56,6 +56,7 @@ type settings struct {
 type place struct {
 	dir    string // absolute and clean
 	secret string
+	anchor anchorFile
 }
 
 // check reads the whole configuration and says in a sentence what is wrong.
@@ -264,10 +265,23 @@ func (a *App) place() (p place, err error) {
 	if p.secret, err = resolvePath(secret, "sesame.secret"); err != nil {
 		return p, fmt.Errorf("secret_file: %w", err)
 	}
-	if strings.HasPrefix(p.secret+string(filepath.Separator), p.dir+string(filepath.Separator)) {
+	anchor, err := resolvePath(a.Anchor, defaultAnchor(p.dir))
+	if err != nil {
+		return p, fmt.Errorf("anchor: %w", err)
+	}
+	p.anchor = anchorFile(anchor)
+	if p.holds(p.secret) {
 		return p, fmt.Errorf("secret_file: %s is inside the store's directory; keep it elsewhere, or whoever copies the store has its key too", p.secret)
 	}
+	if p.holds(anchor) {
+		return p, fmt.Errorf("anchor: %s is inside the store's directory; keep it elsewhere, or it is lost with the store that it speaks of", anchor)
+	}
 	return p, nil
+}
+
+// holds tells whether a path is that of the store's directory, or in it.
+func (p place) holds(path string) bool {
+	return strings.HasPrefix(path+string(filepath.Separator), p.dir+string(filepath.Separator))
 }
 
 // resolvePath gives a configured path, or name in Caddy's data directory, in

@@ -33,6 +33,7 @@ answered. It exits with 0 when it did it and with 1 when it did not.`
 		commandGroup("role", "Roles: referents of establishments, operators and auditors", roleCommands()...),
 		commandGroup("pending", "What waits for another operator: list, confirm, refuse", pendingCommands()...),
 		commandGroup("clock", "The server's clock: show, accept", clockCommands()...),
+		commandGroup("store", "The store itself: accept", storeCommands()...),
 		commandGroup("secret", "The secret file: rotate", secretCommands()...),
 		whoisCommand(), explainCommand(), auditCommand(), backupCommand(), restoreCommand(), demo.Command())
 	completeFlags(root)

@@ -93,24 +93,55 @@ again: the server's log says what that was.
 Run it as the user that the server runs as.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			where, policy, err := from.read()
-			if err != nil {
-				return err
-			}
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			o := restoration{where: where, policy: policy, by: authcore.Actor{Name: userName()}, replace: replace}
-			r, err := o.run(ctx, filepath.Clean(args[0]))
-			if err != nil {
-				return fmt.Errorf("nothing was changed: %w", err)
-			}
-			return (&client{cmd: cmd, json: asJSON}).sayRestored(r)
+			return from.exchange(cmd, replace, asJSON, func(ctx context.Context, o restoration) (restored, error) {
+				return o.run(ctx, filepath.Clean(args[0]))
+			})
 		},
 	}
 	from.flags(cmd)
 	cmd.Flags().BoolVar(&replace, "replace", false, "keep the store that is there aside, and put the backup in its place")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what was done as JSON")
 	return cmd
+}
+
+// exchange puts another store in the place of the one that is there, and says so.
+func (o *offline) exchange(cmd *cobra.Command, replace, asJSON bool, run func(context.Context, restoration) (restored, error)) error {
+	where, policy, err := o.read()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	r, err := run(ctx, restoration{where: where, policy: policy, by: authcore.Actor{Name: userName()}, replace: replace})
+	if err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
+	return (&client{cmd: cmd, json: asJSON}).sayRestored(r)
+}
+
+// storeCommands work on the store itself, while the server is stopped.
+func storeCommands() []*cobra.Command {
+	var from offline
+	var asJSON bool
+	accept := &cobra.Command{
+		Use:   "accept",
+		Short: "Accepts a store that the server refuses, as it is, while the server is stopped",
+		Long: `Makes of a store that the server refuses (it is empty, older than the server left
+it, or has fewer keys) one that it opens, with all that is there. Look first for
+what became of it, and for a backup that is newer: what is missing is lost.
+
+As after a restore, nothing that was used revives: for about ten minutes nobody
+logs in with a time-based key, counter-based ones need two codes in a row,
+emergency codes are gone, and nobody is logged in. The store as it was found is
+kept aside. Run it as the user that the server runs as.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return from.exchange(cmd, true, asJSON, func(ctx context.Context, o restoration) (restored, error) { return o.accept(ctx) })
+		},
+	}
+	from.flags(accept)
+	accept.Flags().BoolVar(&asJSON, "json", false, "print what was done as JSON")
+	return []*cobra.Command{accept}
 }
 
 func (c *client) sayRestored(r restored) error {

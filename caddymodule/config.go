@@ -28,6 +28,11 @@ type App struct {
 	// with mode 0600. Without it the store is lost: keep a copy elsewhere.
 	SecretFile string `json:"secret_file,omitempty"`
 
+	// The file that says outside the store how far that has come, so that one that
+	// was emptied or put back is noticed; the one before is kept beside it, with
+	// .before. Default: one in Caddy's data directory.
+	Anchor string `json:"anchor,omitempty"`
+
 	// How long a new PIN must be. Default: 4 to 8 digits.
 	PIN *PINLength `json:"pin,omitempty"`
 

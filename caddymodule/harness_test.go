@@ -36,6 +36,21 @@ func init() {
 	now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 }
 
+// TestMain gives the tests a data directory of their own.
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "sesame-data-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		if err := os.Setenv("XDG_DATA_HOME", dir); err != nil {
+			panic(err)
+		}
+		return m.Run()
+	}())
+}
+
 // advance moves the clock.
 func advance(d time.Duration) { ahead.Add(int64(d)) }
 

@@ -34,6 +34,9 @@ type openStore struct {
 	store store.Store
 	gate  *authcore.Gate
 	post  *courier
+	log   *slog.Logger
+
+	anchoring sync.Mutex // one anchor is made and written at a time
 
 	mu  sync.Mutex
 	sum [sha256.Size]byte // of the secret file in use
@@ -42,6 +45,7 @@ type openStore struct {
 // Destruct closes the store once nobody refers to it.
 func (s *openStore) Destruct() error {
 	s.post.stop()
+	s.keepAnchor()
 	return s.store.Close()
 }
 
@@ -83,12 +87,17 @@ func openPlace(where place, log *slog.Logger) (caddy.Destructor, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
-	gate, err := authcore.New(ctx, authcore.Config{Store: st, Secrets: secrets, Now: now, Logger: log, OnAlert: countAlert})
+	gate, err := authcore.New(ctx, authcore.Config{
+		Store: st, Secrets: secrets, Now: now, Logger: log, OnAlert: countAlert,
+		Anchor: func() (*authcore.Anchor, error) { return where.anchor.read(secrets) },
+	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the store in %s: %w", where.dir, err), st.Close())
 	}
 	content = completeSecrets(where.secret, content, secrets, log)
-	return &openStore{where: where, store: st, gate: gate, post: startCourier(gate), sum: sha256.Sum256(content)}, nil
+	s := &openStore{where: where, store: st, gate: gate, post: startCourier(gate), log: log, sum: sha256.Sum256(content)}
+	s.keepAnchor()
+	return s, nil
 }
 
 // join makes an open store serve one more configuration: it must name the same
@@ -138,6 +147,7 @@ type lifetime struct {
 	mu    sync.Mutex
 	held  string // the pool's key while a reference is held
 	leave func() // the courier, if this configuration has mail
+	store *openStore
 	over  bool
 }
 
@@ -165,7 +175,7 @@ func (a *App) gate() (*authcore.Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.held = key
+	l.held, l.store = key, s
 	m := a.mailer(s.gate)
 	if m != nil {
 		l.leave = s.post.join(&carrier{carry: m.carry, log: a.log})

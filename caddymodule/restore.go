@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,6 +46,56 @@ func (o restoration) run(ctx context.Context, file string) (r restored, err erro
 	if _, err := secrets.CheckBackup(f); err != nil {
 		return r, fmt.Errorf("%s: %w", file, err)
 	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return r, err
+	}
+	return o.make(ctx, secrets, func(c authcore.Config) (authcore.Backup, error) {
+		return authcore.Restore(ctx, c, o.by, f)
+	})
+}
+
+// accept makes of a store that is refused one that is not, of all that is there.
+func (o restoration) accept(ctx context.Context) (r restored, err error) {
+	_, secrets, err := loadSecrets(o.where.secret)
+	if err != nil {
+		return r, err
+	}
+	copied, err := o.copied()
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(copied)) }()
+	found, err := badgerstore.Open(copied, badgerstore.Options{Logger: quietLog, Now: now})
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, found.Close()) }()
+	return o.make(ctx, secrets, func(c authcore.Config) (authcore.Backup, error) {
+		into := c.Store
+		c.Store = found
+		return authcore.Accept(ctx, c, o.by, into)
+	})
+}
+
+// copied copies the store's files, since opening them may change them.
+func (o restoration) copied() (string, error) {
+	dir := resolveLinks(o.where.dir)
+	_, unlock, err := o.claim(dir)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	to, err := beside(dir)
+	if err == nil {
+		if err = os.CopyFS(to, os.DirFS(dir)); errors.Is(err, os.ErrNotExist) {
+			err = nil // there is nothing to copy
+		}
+	}
+	return to, err
+}
+
+// make puts a store that fill filled in the place of the one that is there.
+func (o restoration) make(ctx context.Context, secrets *authcore.Secrets, fill func(authcore.Config) (authcore.Backup, error)) (r restored, err error) {
 	r.Directory = resolveLinks(o.where.dir)
 	full, unlock, err := o.claim(r.Directory)
 	if err != nil {
@@ -60,11 +111,8 @@ func (o restoration) run(ctx context.Context, file string) (r restored, err erro
 			err = errors.Join(err, os.RemoveAll(fresh))
 		}
 	}()
-	if _, err := f.Seek(0, 0); err != nil {
-		return r, err
-	}
 	config := authcore.Config{Secrets: secrets, Policy: o.policy, Now: now}
-	if r.Backup, err = o.fill(ctx, fresh, config, f); err != nil {
+	if r.Backup, err = filled(fresh, config, fill); err != nil {
 		return r, err
 	}
 	if r.Faults, err = readThrough(ctx, fresh, config); err != nil {
@@ -102,12 +150,12 @@ func (o restoration) claim(dir string) (full bool, unlock func(), err error) {
 	return full, unlock, err
 }
 
-// fill makes a store of a backup in a directory.
-func (o restoration) fill(ctx context.Context, dir string, c authcore.Config, f *os.File) (b authcore.Backup, err error) {
+// filled makes a store in a directory.
+func filled(dir string, c authcore.Config, fill func(authcore.Config) (authcore.Backup, error)) (b authcore.Backup, err error) {
 	if c.Store, err = badgerstore.Open(dir, badgerstore.Options{Logger: quietLog, Now: now}); err != nil {
 		return b, err
 	}
-	b, err = authcore.Restore(ctx, c, o.by, f)
+	b, err = fill(c)
 	return b, errors.Join(err, c.Store.Close())
 }
 

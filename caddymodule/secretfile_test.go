@@ -236,7 +236,9 @@ func TestDefaultPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (place{filepath.Join(dir, "caddy", "sesame"), filepath.Join(dir, "caddy", "sesame.secret")}); got != want {
+	data := filepath.Join(dir, "caddy")
+	want := place{filepath.Join(data, "sesame"), filepath.Join(data, "sesame.secret"), anchorFile(filepath.Join(data, defaultAnchor(filepath.Join(data, "sesame"))))}
+	if got != want {
 		t.Errorf("the default place is %+v, want %+v", got, want)
 	}
 }

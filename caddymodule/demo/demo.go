@@ -191,7 +191,8 @@ func (s site) caddyfile() string {
 		portal      %s
 		store       badger %q
 		secret_file %q
-`, s.admin, filepath.Join(s.dir, "caddy"), filepath.Join(s.dir, "log.json"), s.url("portail"), filepath.Join(s.dir, storeDir), filepath.Join(s.dir, secretFile))
+		anchor      %q
+`, s.admin, filepath.Join(s.dir, "caddy"), filepath.Join(s.dir, "log.json"), s.url("portail"), filepath.Join(s.dir, storeDir), filepath.Join(s.dir, secretFile), filepath.Join(s.dir, "anchor"))
 	for _, a := range applications {
 		fmt.Fprintf(&b, `		application %s {
 			name        %q

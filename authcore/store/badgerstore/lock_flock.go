@@ -18,7 +18,12 @@ func lock(dir string) (unlock func(), err error) {
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
-		return func() { f.Close() }, nil
+		// A process that is started at this moment holds the file as well until it
+		// runs its program: closing would not unlock it.
+		return func() {
+			_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) // closing does as well, or later
+			f.Close()
+		}, nil
 	}
 	f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
