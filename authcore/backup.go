@@ -64,10 +64,15 @@ func (b *Backup) count(name string) {
 // ephemeral are the records that a backup leaves out. All that forget a session,
 // a login under way or a delay make somebody log in again or guess for a while;
 // those that keep something used from being used again are of no use in a
-// restored store, which knows another way (see Restore).
+// restored store, which knows another way (see Restore). Messages that wait to be
+// sent may have been sent since, and what waits for a second operator is asked anew.
 var ephemeral = []string{
 	"session", "challenge", "ticket", "ceremony", "slow", "open", "kept", "part", "slots", "asked-today",
+	"browser", "outbox", "pending",
 }
+
+// empty are the records whose names are all that they say.
+var empty = []string{"index", "office", "member", "stock"}
 
 func leftOut(name string) bool { return slices.Contains(ephemeral, kindOf(name)) }
 
