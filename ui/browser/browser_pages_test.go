@@ -54,38 +54,54 @@ func TestBrowserPolicyIsInForce(t *testing.T) {
 // be lost (WCAG 1.4.10), there with the spacing that people may ask for (1.4.12), and
 // with letters twice as large and no zoom. The checker of accessibility goes over one layout in
 // one language and over the other in the other.
+//
+// A tab for each language halves the time that this takes.
 func TestBrowserEveryPage(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
-	always(ctx, t, watch)
-	always(ctx, t, readAxe(t))
+	tabs := make(map[ui.Lang]context.Context)
+	for _, l := range ui.Langs() {
+		tab, cancel := chromedp.NewContext(ctx)
+		t.Cleanup(cancel)
+		always(tab, t, watch)
+		always(tab, t, readAxe(t))
+		tabs[l] = tab
+	}
 	for _, st := range states.All() {
-		for _, l := range ui.Langs() {
-			t.Run(st.Name+"/"+l.String(), func(t *testing.T) {
-				do(ctx, t, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(l, st.Name)))
-				if found := refusedByPolicy(ctx, t); len(found) > 0 {
-					t.Errorf("the page breaks its policy: %v", found)
-				}
-				for _, width := range []int64{1280, 640, 320} {
-					do(ctx, t, chromedp.EmulateViewport(width, 800))
-					checkLayout(ctx, t, fmt.Sprintf("at %d px", width))
-					if width == 640 {
-						continue
-					}
-					checkTargets(ctx, t)
-					shoot(ctx, t, fmt.Sprintf("%s.%s.%d", st.Name, l, width))
-					if (width == 1280) == (l == ui.French) {
-						checkAxe(ctx, t)
-					}
-				}
-				do(ctx, t, chromedp.EmulateViewport(1280, 800))
-				letters(ctx, t, 32)
-				checkLayout(ctx, t, "in large letters")
-				letters(ctx, t, 16)
-				do(ctx, t, chromedp.EmulateViewport(320, 800), chromedp.Evaluate[chromedp.Void](spaced))
-				checkLayout(ctx, t, "at 320 px, spaced")
-			})
+		t.Run(st.Name, func(t *testing.T) {
+			for l, tab := range tabs {
+				t.Run(l.String(), func(t *testing.T) {
+					t.Parallel()
+					checkPage(tab, t, s, st, l)
+				})
+			}
+		})
+	}
+}
+
+func checkPage(ctx context.Context, t *testing.T, s *site, st states.State, l ui.Lang) {
+	t.Helper()
+	do(ctx, t, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.address(l, st.Name)))
+	if found := refusedByPolicy(ctx, t); len(found) > 0 {
+		t.Errorf("the page breaks its policy: %v", found)
+	}
+	for _, width := range []int64{1280, 640, 320} {
+		do(ctx, t, chromedp.EmulateViewport(width, 800))
+		checkLayout(ctx, t, fmt.Sprintf("at %d px", width))
+		if width == 640 {
+			continue
+		}
+		checkTargets(ctx, t)
+		shoot(ctx, t, fmt.Sprintf("%s.%s.%d", st.Name, l, width))
+		if (width == 1280) == (l == ui.French) {
+			checkAxe(ctx, t)
 		}
 	}
+	do(ctx, t, chromedp.EmulateViewport(1280, 800))
+	letters(ctx, t, 32)
+	checkLayout(ctx, t, "in large letters")
+	letters(ctx, t, 16)
+	do(ctx, t, chromedp.EmulateViewport(320, 800), chromedp.Evaluate[chromedp.Void](spaced))
+	checkLayout(ctx, t, "at 320 px, spaced")
 }
 
 // letters sets the size of letters that a person has asked the browser for.
