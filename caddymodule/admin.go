@@ -106,6 +106,10 @@ var adminRoutes = []adminRoute{
 	{http.MethodDelete, "/sesame/pending/{pending}", nil, withdrawPending},
 	{http.MethodPost, "/sesame/keys/{serial}/send", nil, sendKey},
 	{http.MethodPost, "/sesame/keys/{serial}/receive", nil, receiveKey},
+	{http.MethodGet, "/sesame/assistance", []string{"establishment", "user", "limit", "after"}, listRequests},
+	{http.MethodGet, "/sesame/assistance/{reference}", nil, showRequest},
+	{http.MethodDelete, "/sesame/assistance/{reference}", nil, removeRequest},
+	{http.MethodGet, "/sesame/assistance/{reference}/screenshots/{number}", nil, showScreenshot},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.

@@ -267,3 +267,47 @@ func TestWebhookKeepsItsKey(t *testing.T) {
 		t.Errorf("printed: %s", out.String())
 	}
 }
+
+// TestAdminAssistance: requests over the API.
+func TestAdminAssistance(t *testing.T) {
+	b := newAdminBench(t)
+	var all []authcore.Reference
+	for i, establishment := range []string{"", "Collège 0693045K", "0441550W"} {
+		r := nasty(t)
+		r.Establishment = establishment
+		sent, err := b.gate.Ask(t.Context(), strconv.Itoa(i), r, nil, authcore.Source{})
+		b.must(err)
+		all = append(all, sent.Reference)
+		advance(time.Second)
+	}
+	var list requestList
+	b.must(json.Unmarshal(b.ask(http.MethodGet, "/sesame/assistance?establishment=0693045K", "").body.Bytes(), &list))
+	if len(list.Requests) != 1 || list.Requests[0].Reference != all[1] || list.Requests[0].Description != "" {
+		t.Errorf("of the establishment: %+v", list)
+	}
+	path := "/sesame/assistance/" + string(all[1])
+	var r requestView
+	b.must(json.Unmarshal(b.ask(http.MethodGet, path, "").body.Bytes(), &r))
+	if r.Surname != nasty(t).Surname || r.Description != nasty(t).Description || r.UAI != "0693045K" || r.Screenshots != 1 {
+		t.Errorf("shown: %+v", r)
+	}
+	var p hookPicture
+	b.must(json.Unmarshal(b.ask(http.MethodGet, path+"/screenshots/1", "").body.Bytes(), &p))
+	if p.Type != "image/png" || p.Name != string(all[1])+"-1.png" || !bytes.Equal(p.Data, nasty(t).Screenshots[0].Bytes()) {
+		t.Errorf("the screenshot is %s, %s of %d bytes", p.Name, p.Type, len(p.Data))
+	}
+	for target, want := range map[string]int{
+		"/sesame/assistance/0000-0000": 404, "/sesame/assistance/x": 400, path + "/screenshots/2": 404, path + "/screenshots/x": 400,
+		"/sesame/assistance?establishment=x": 400, "/sesame/assistance?after=x": 400, "/sesame/assistance?after=0000-0000": 404,
+	} {
+		if a := b.ask(http.MethodGet, target, ""); a.status != want {
+			t.Errorf("%s: %d %s", target, a.status, a.error())
+		}
+	}
+	if a := b.ask(http.MethodDelete, path, ""); a.status != http.StatusNoContent {
+		t.Errorf("removed: %d", a.status)
+	}
+	if a := b.ask(http.MethodGet, path, ""); a.status != http.StatusNotFound {
+		t.Errorf("after that: %d", a.status)
+	}
+}

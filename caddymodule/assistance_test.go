@@ -239,6 +239,7 @@ func TestAssistanceSaysWhatIsWrong(t *testing.T) {
 	if list, err := s.gate().Requests(t.Context(), authcore.RequestQuery{}, "", 0); err != nil || len(list) != 0 {
 		t.Errorf("%d requests are kept, %v", len(list), err)
 	}
+	advance(2 * time.Hour)
 	if s.arrived(b.do(b.asks(page, matter(), picture, picture, picture))).Pictures != 3 {
 		t.Error("three pictures are not kept")
 	}

@@ -32,6 +32,7 @@ answered. It exits with 0 when it did it and with 1 when it did not.`
 		commandGroup("delegation", "Delegations: an application, this colleague, until that date", delegationCommands()...),
 		commandGroup("role", "Roles: referents of establishments, operators and auditors", roleCommands()...),
 		commandGroup("pending", "What waits for another operator: list, confirm, refuse", pendingCommands()...),
+		commandGroup("assistance", "Requests for assistance: list, show, export, remove", assistanceCommands()...),
 		commandGroup("clock", "The server's clock: show, accept", clockCommands()...),
 		commandGroup("store", "The store itself: accept", storeCommands()...),
 		commandGroup("secret", "The secret file: rotate", secretCommands()...),
