@@ -76,6 +76,8 @@ type Challenge struct {
 	// Pair: the next code is asked for before anything is told or done. PINWrong
 	// is what will be told then.
 	Pair, PINWrong bool
+	// Renew: the person asked for another PIN, see BeginPINChange.
+	Renew bool
 
 	Last Taken // how the last answer was taken
 }

@@ -218,13 +218,14 @@ type loginCookie struct {
 	ID      string    `json:"i"`
 	Target  string    `json:"t,omitempty"`
 	Expires time.Time `json:"e"`
+	Renew   bool      `json:"n,omitempty"`
 }
 
 const loginPurpose = "login"
 
 // Seal gives the login cookie's value.
 func (g *Gate) Seal(c Challenge) (string, error) {
-	b, err := json.Marshal(loginCookie{c.ID, c.Target, c.Expires})
+	b, err := json.Marshal(loginCookie{c.ID, c.Target, c.Expires, c.Renew})
 	if err != nil {
 		return "", fmt.Errorf("encoding a login: %w", err)
 	}
@@ -239,7 +240,7 @@ func (g *Gate) Challenge(ctx context.Context, cookie string) (Challenge, error) 
 	if !ok || json.Unmarshal(plain, &lc) != nil || !g.now().Before(lc.Expires) {
 		return Challenge{}, ErrNoChallenge
 	}
-	c := Challenge{ID: lc.ID, Question: AskPasscode, Target: lc.Target, Expires: lc.Expires}
+	c := Challenge{ID: lc.ID, Question: AskPasscode, Target: lc.Target, Expires: lc.Expires, Renew: lc.Renew}
 	err := g.shared.store.View(ctx, func(r store.Reader) (err error) {
 		c, err = currentChallenge(g.secrets(), r, c, g.now())
 		return err
@@ -252,7 +253,7 @@ func (g *Gate) Challenge(ctx context.Context, cookie string) (Challenge, error) 
 func currentChallenge(s *Secrets, from getter, c Challenge, now time.Time) (Challenge, error) {
 	rec, err := read[challengeRecord](s, from, challengeName(c.ID))
 	if errors.Is(err, store.ErrNotFound) || err == nil && !now.Before(rec.Expires) {
-		return Challenge{ID: c.ID, Question: AskPasscode, Target: c.Target, Expires: c.Expires}, nil
+		return Challenge{ID: c.ID, Question: AskPasscode, Target: c.Target, Expires: c.Expires, Renew: c.Renew}, nil
 	}
 	rec.ID = c.ID
 	return Challenge(rec), err

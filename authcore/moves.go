@@ -121,6 +121,7 @@ func (m move) passcodeJudged(h hashed) move {
 	if !h.right {
 		return m.wrongPIN(k)
 	}
+	m.renew(k)
 	judged, v := k.Judge(m.challenge.Trial, true, s.now, s.policy)
 	*k = judged
 	switch v {
@@ -168,6 +169,9 @@ func (m move) nextCode(a NextCodeAnswer) move {
 // what was kept back of its PIN may be told, and counts.
 func (m move) twoCodes(k *Key) move {
 	s := &m.scene
+	if !m.challenge.PINWrong {
+		m.renew(k)
+	}
 	switch {
 	case m.challenge.PINWrong:
 		k.WrongPIN++

@@ -13,6 +13,14 @@ func (m move) newPINWanted() move {
 	return m.ask(AskNextCode, NextCodeAsked)
 }
 
+// renew has the key ask for another PIN, where the login was begun for that and has
+// just shown the one of before.
+func (m move) renew(k *Key) {
+	if t := m.challenge.Trial; m.challenge.Renew && !t.Emergency && !t.Used && !k.PIN.IsZero() {
+		k.ChangePIN = true
+	}
+}
+
 // newPIN takes the PIN being defined; the policy's refusals leave everything as
 // it was. A first PIN needs the activation code, where the key has one; another
 // one was preceded by the old.

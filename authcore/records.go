@@ -233,6 +233,7 @@ type (
 		Judged     PINHash        `json:"judged,omitempty"`
 		Pair       bool           `json:"pair,omitempty"`
 		PINWrong   bool           `json:"pinWrong,omitempty"`
+		Renew      bool           `json:"renew,omitempty"`
 		Last       Taken          `json:"last,omitzero"`
 	}
 	metaRecord struct {

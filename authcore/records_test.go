@@ -52,7 +52,7 @@ var goldenRecords = map[string]any{
 	"ceremony": ceremonyRecord{Used: recordTime},
 	"challenge": challengeRecord{
 		Question: AskNewPasscode, Target: "/siecle", Expires: recordTime, Salt: "salt", Holder: "jdupont", NewPIN: "$argon2id$…", Activation: "mark of a code",
-		Judged: "$argon2id$…", Pair: true, PINWrong: true,
+		Judged: "$argon2id$…", Pair: true, PINWrong: true, Renew: true,
 		Trial: Trial{Serial: "0123456789", Step: 29_000_000, Off: -1, Drift: 2, NextCode: true, Used: true, Emergency: true},
 		Last:  Taken{Digest: []byte("digest"), At: recordTime, Judging: true, Outcome: PINDenied, Problem: PINSequence, Reference: "7F3K-Q2M9"},
 	},
@@ -102,7 +102,7 @@ var goldenRecords = map[string]any{
 		Request: "QX4T-2M9K",
 		Written: recordTime, Due: recordTime, Attempts: 2, Problem: "451 4.7.1 try again later",
 	},
-	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime},
+	"login-cookie": loginCookie{ID: "id", Target: "/siecle", Expires: recordTime, Renew: true},
 }
 
 var goldenOffice = Office{Role: RoleReferent, Establishments: []string{"0441550W"}, Groups: []string{"nord"}, By: "RC", Given: recordTime}
