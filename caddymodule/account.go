@@ -12,61 +12,65 @@ import (
 const (
 	newsSessionClosed = "session-closed"
 	newsOthersClosed  = "others-closed"
+	newsLanguage      = "language"
 )
 
 var accountNews = map[string]ui.Notice{
 	newsSessionClosed: ui.NoticeSessionClosed,
 	newsOthersClosed:  ui.NoticeOthersClosed,
+	newsLanguage:      ui.NoticeLanguageChanged,
+	newsPINChanged:    ui.NoticePINChanged,
 }
 
-// showAccount shows a person what is theirs: the sessions that are open in their
-// name.
+// maxConnections is how many connections the account's page shows.
+const maxConnections = 20
+
+// showAccount shows a person what is theirs: keys, passkeys, the sessions that are
+// open in their name, their last connections.
 func (x *exchange) showAccount() error {
-	s, a, err := x.session(isUse(x.r))
-	switch {
-	case errors.Is(err, authcore.ErrNoSession) && isPageLoad(x.r):
-		return x.redirect(x.site.origin.String() + ui.PathLogin)
-	case errors.Is(err, authcore.ErrNoSession):
-		return x.loginRequired()
-	case err != nil:
-		return x.refuse(unavailable, err)
+	s, a, ok, err := x.inAccount()
+	if !ok {
+		return err
 	}
-	x.is(&a)
-	x.keepLang()
-	all, err := x.gate.OwnSessions(x.r.Context(), s)
+	p, err := x.account(s, a)
 	if err != nil {
 		return x.refuse(unavailable, err)
 	}
-	p := ui.Account{Passkeys: x.gate.HasPasskeys(), Notice: accountNews[x.query(paramNews)]}
-	for _, one := range all {
+	p.Notice = accountNews[x.query(paramNews)]
+	return x.showOwn(http.StatusOK, s, ui.PathAccount, "", p)
+}
+
+// account gathers what the page of the account shows.
+func (x *exchange) account(s authcore.Session, a authcore.Account) (p ui.Account, err error) {
+	p = ui.Account{Passkeys: x.gate.HasPasskeys(), Language: ui.Negotiate(a.Language, "")}
+	keys, err := x.gate.OwnKeys(x.r.Context(), s)
+	if err != nil {
+		return p, err
+	}
+	for _, k := range keys {
+		p.Keys = append(p.Keys, shownKey(k, x.gate.Now()))
+	}
+	sessions, err := x.gate.OwnSessions(x.r.Context(), s)
+	if err != nil {
+		return p, err
+	}
+	for _, one := range sessions {
 		p.Sessions = append(p.Sessions, ui.OpenSession{
-			ID: string(one.ID), Current: one.ID == s.ID, Since: one.Began.In(now().Location()), Address: one.Address, Agent: one.Agent,
+			ID: string(one.ID), Current: one.ID == s.ID, Since: readHere(one.Began), Address: one.Address, Agent: one.Agent,
 		})
 	}
-	f := x.frame()
-	f.SwitchHref = x.switchHref(ui.PathAccount)
-	if f.CSRF, err = x.gate.FormToken(string(s.ID)); err != nil {
-		return x.refuse(unavailable, err)
+	connections, err := x.gate.OwnConnections(x.r.Context(), s, maxConnections)
+	for _, e := range connections {
+		p.Connections = append(p.Connections, x.shownConnection(e))
 	}
-	return x.page(http.StatusOK, f, p)
+	return p, err
 }
 
 // takeAccount ends one session of the person, or all but the one that asks.
 func (x *exchange) takeAccount() error {
-	f, p, cause := x.form()
-	if p != nil {
-		return x.refuse(*p, cause)
-	}
-	s, a, err := x.session(isUse(x.r))
-	switch {
-	case errors.Is(err, authcore.ErrNoSession):
-		return x.redirect(x.site.origin.String() + ui.PathLogin)
-	case err != nil:
-		return x.refuse(unavailable, err)
-	}
-	x.is(&a)
-	if !x.genuine(f, string(s.ID)) {
-		return x.refuse(expired, nil)
+	s, _, f, ok, err := x.accountForm()
+	if !ok {
+		return err
 	}
 	news := newsOthersClosed
 	if id := f[ui.FieldSession]; id == ui.AllOthers {

@@ -47,7 +47,7 @@ func TestAccount(t *testing.T) {
 		if a.StatusCode != http.StatusOK {
 			t.Fatalf("%s at %s", a.Status, a.url())
 		}
-		return a, entry.FindAllString(a.body, -1)
+		return a, entry.FindAllString(sessionsOf(a), -1)
 	}
 	a, list := account(b)
 	if len(list) != 3 || !strings.Contains(list[0], "Chrome sur Android") || !strings.Contains(list[1], "Firefox sur Windows") || !strings.Contains(list[2], "Navigateur inconnu") ||
@@ -83,7 +83,7 @@ func TestAccount(t *testing.T) {
 			t.Fatalf("a session was ended: %s", a.Status)
 		}
 	}
-	if a = b.do(post(b, a, id)); a.url().Path != ui.PathAccount || !strings.Contains(a.body, "La session est fermée") || len(entry.FindAllString(a.body, -1)) != 2 {
+	if a = b.do(post(b, a, id)); a.url().Path != ui.PathAccount || !strings.Contains(a.body, "La session est fermée") || len(entry.FindAllString(sessionsOf(a), -1)) != 2 {
 		t.Errorf("ended: %s at %s\n%s", a.Status, a.url(), a.body)
 	}
 	for _, host := range []string{"portail", "notes"} {
@@ -91,7 +91,7 @@ func TestAccount(t *testing.T) {
 			t.Errorf("the ended session on %s: %s", host, a.Status)
 		}
 	}
-	if a = b.do(post(b, a, "others")); !strings.Contains(a.body, "Vos autres sessions sont fermées") || len(entry.FindAllString(a.body, -1)) != 1 || strings.Contains(a.body, `value="others"`) {
+	if a = b.do(post(b, a, "others")); !strings.Contains(a.body, "Vos autres sessions sont fermées") || len(entry.FindAllString(sessionsOf(a), -1)) != 1 || strings.Contains(a.body, `value="others"`) {
 		t.Errorf("all others ended: %s at %s\n%s", a.Status, a.url(), a.body)
 	}
 	if a := other.once(other.page(s.at("portail", "/"))); a.StatusCode != http.StatusOK {
@@ -113,6 +113,13 @@ func TestAccount(t *testing.T) {
 	if a := b.open(s.at("portail", ui.PathAccount+"?lang=en")); !strings.Contains(a.body, "Firefox on Windows") || !strings.Contains(a.body, "this session") {
 		t.Errorf("in English:\n%s", a.body)
 	}
+}
+
+// sessionsOf is the part of the account's page that lists the sessions.
+func sessionsOf(a answer) string {
+	_, part, _ := strings.Cut(a.body, `id="sessions"`)
+	part, _, _ = strings.Cut(part, "</section>")
+	return part
 }
 
 // hostSession is the name of the session that a browser has on notes.
@@ -137,7 +144,7 @@ func TestAccountOfNobody(t *testing.T) {
 	if a := b.once(b.request("GET", s.at("portail", ui.PathAccount), "Accept", "application/json")); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a script: %s", a.Status)
 	}
-	page.body += `<form method="post" action="/.sesame/account">`
+	page.body = `<form method="post" action="/.sesame/account">` + page.body
 	if a := b.do(b.post(page, ui.FieldSession, "others")); a.url().Path != ui.PathLogin {
 		t.Errorf("a form ends at %s (%s)", a.url(), a.Status)
 	}

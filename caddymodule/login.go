@@ -58,7 +58,8 @@ func (x *exchange) showStep(s step) error {
 	if err == nil {
 		lacks = x.lacks(session, account, target)
 	}
-	if err == nil && lacks == 0 {
+	renews := err == nil && lacks == 0 && x.goesOn(s, target)
+	if err == nil && lacks == 0 && !renews {
 		return x.onward(session, target, x.query(paramVisit))
 	}
 	if err != nil && !errors.Is(err, authcore.ErrNoSession) {
@@ -86,6 +87,8 @@ func (x *exchange) showStep(s step) error {
 		return x.askPasskey(v, account)
 	case lacks != 0 && s.question == authcore.AskPasscode:
 		v.notice, v.form = ui.NoticeFreshCode, form{ui.FieldIdentifier: string(account.Identifier)}
+	case renews && s.question == authcore.AskPasscode:
+		v.form = form{ui.FieldIdentifier: string(account.Identifier)}
 	case s.question == authcore.AskPasscode && x.cookie(sessionCookie) != "":
 		v.notice = ui.NoticeSessionEnded
 	}
@@ -93,6 +96,16 @@ func (x *exchange) showStep(s step) error {
 		v.notice = ui.NoticeFormKept
 	}
 	return x.draw(http.StatusOK, s, v, "")
+}
+
+// goesOn tells whether somebody who is logged in is in another login: behind its
+// first page, or on that to change their PIN.
+func (x *exchange) goesOn(s step, target string) bool {
+	if s.question == authcore.AskPasscode && target != x.site.origin.String()+ui.PathAccountPIN {
+		return false
+	}
+	c, err := x.gate.Challenge(x.r.Context(), x.cookie(loginCookie))
+	return err == nil && !x.stale(c) && (c.Renew || s.question != authcore.AskPasscode)
 }
 
 // forKept tells whether a kept form waits behind the login.
@@ -128,8 +141,14 @@ func (x *exchange) lacks(s authcore.Session, a authcore.Account, target string) 
 
 // ownLacks is lacks for the portal's own pages.
 func (x *exchange) ownLacks(s authcore.Session, path string) authcore.Why {
-	late := path == ui.PathPasskeyAdd && !s.RecentCode(x.gate.Now()) || (path == ui.PathPasskeyRemove || actPaths[path]) && !s.Recent(x.gate.Now())
-	if late {
+	fresh := true
+	switch {
+	case path == ui.PathPasskeyAdd:
+		fresh = s.RecentCode(x.gate.Now())
+	case path == ui.PathPasskeyRemove, path == ui.PathAccountLost, actPaths[path]:
+		fresh = s.Recent(x.gate.Now())
+	}
+	if !fresh {
 		return authcore.CodeTooOld
 	}
 	return 0
@@ -287,6 +306,8 @@ func (x *exchange) granted(s step, v view, reply authcore.Reply) error {
 		_, target = x.app.origins.target(reply.Challenge.Target)
 	}
 	switch {
+	case s.question == authcore.AskNewPasscode && reply.Challenge.Renew:
+		return x.redirect(x.site.origin.String() + ui.PathAccount + "?" + paramNews + "=" + newsPINChanged)
 	case target != "":
 		return x.redirect(target)
 	case s.question == authcore.AskNewPasscode && reply.Challenge.Change():
@@ -403,8 +424,9 @@ func readPasscode(typed string) (authcore.Passcode, ui.Notice) {
 // drawLogin draws the first page. When to try again comes from the clock alone,
 // the same for everybody: a key's own period would tell that the key exists.
 func drawLogin(x *exchange, v view) (ui.Page, error) {
-	// A passkey is added behind a PASSCODE only.
-	passkeys := x.gate.HasPasskeys() && v.target != x.app.portal.origin.String()+ui.PathPasskeyAdd
+	// A passkey is added, and a PIN changed, behind a PASSCODE only.
+	path := strings.TrimPrefix(v.target, x.app.portal.origin.String())
+	passkeys := x.gate.HasPasskeys() && path != ui.PathPasskeyAdd && path != ui.PathAccountPIN
 	p := ui.Login{Passkeys: passkeys, Identifier: v.form[ui.FieldIdentifier], Target: v.target, Notice: v.notice}
 	if v.site != nil && !v.site.isPortal() {
 		p.Application = v.site.name

@@ -39,6 +39,10 @@ func init() {
 		ui.PathSession:       {get: (*exchange).showSession, post: (*exchange).takeSession},
 		ui.PathSessionScript: {get: (*exchange).showScript},
 
+		ui.PathAccountPIN:      {get: (*exchange).showAccountPIN, post: (*exchange).takeAccountPIN},
+		ui.PathAccountLost:     {get: (*exchange).showAccountLost, post: (*exchange).takeAccountLost},
+		ui.PathAccountLanguage: {post: (*exchange).takeAccountLanguage},
+
 		ui.PathPasskeys:            {get: (*exchange).showPasskeys},
 		ui.PathPasskeyAdd:          {get: (*exchange).showPasskeyAdd, post: (*exchange).takePasskeyAdd},
 		ui.PathPasskeyRename:       {get: (*exchange).showPasskeyRename, post: (*exchange).takePasskeyRename},

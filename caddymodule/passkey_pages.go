@@ -41,16 +41,21 @@ func (x *exchange) askPasskey(v view, a authcore.Account) (err error) {
 	return x.page(http.StatusOK, f, p)
 }
 
-// owner is the session that a page of passkeys is shown in. Without one, or with
-// one that is not fresh enough for this page, it is the login's turn, which leads
-// back here.
+// owner is inAccount for a page of passkeys.
 func (x *exchange) owner() (s authcore.Session, a authcore.Account, ok bool, err error) {
 	if !x.gate.HasPasskeys() {
 		return s, a, false, x.refuse(notFound, nil)
 	}
+	return x.inAccount()
+}
+
+// inAccount is the session that a page of the account is shown in. Without one, or with
+// one that is not fresh enough for this page, it is the login's turn, which leads
+// back here.
+func (x *exchange) inAccount() (s authcore.Session, a authcore.Account, ok bool, err error) {
 	s, a, err = x.session(isUse(x.r))
 	switch {
-	case errors.Is(err, authcore.ErrNoSession) && !isPageLoad(x.r):
+	case errors.Is(err, authcore.ErrNoSession) && !isNavigation(x.r):
 		return s, a, false, x.loginRequired()
 	case errors.Is(err, authcore.ErrNoSession), err == nil && x.ownLacks(s, x.r.URL.Path) != 0:
 		return s, a, false, x.redirect(x.loginFor(x.r.URL.Path))
@@ -64,9 +69,15 @@ func (x *exchange) owner() (s authcore.Session, a authcore.Account, ok bool, err
 
 // loginFor is the login that leads back to a page of the portal.
 func (x *exchange) loginFor(path string) string {
+	if portalRoutes[path].get == nil {
+		path = ui.PathAccount // where its form stands
+	}
 	target := x.site.origin.String() + path
-	if id := x.query(ui.FieldPasskey); id != "" {
-		target += "?" + url.Values{ui.FieldPasskey: {id}}.Encode()
+	for _, field := range []string{ui.FieldPasskey, ui.FieldSerial} {
+		if id := x.query(field); id != "" {
+			target += "?" + url.Values{field: {id}}.Encode()
+			break
+		}
 	}
 	return x.site.origin.String() + ui.PathLogin + "?" + url.Values{paramTarget: {target}}.Encode()
 }
@@ -126,13 +137,21 @@ func (x *exchange) takePasskeyAdd() error {
 		ui.PasskeyAdd{Name: f[ui.FieldName], Until: s.Began.Add(authcore.Fresh).Local(), Notice: ui.NoticePasskeyScript})
 }
 
-// ownForm reads the form of a page of passkeys, and the session that it is of.
+// ownForm is accountForm for a page of passkeys.
 func (x *exchange) ownForm() (s authcore.Session, a authcore.Account, f form, ok bool, err error) {
+	if !x.gate.HasPasskeys() {
+		return s, a, nil, false, x.refuse(notFound, nil)
+	}
+	return x.accountForm()
+}
+
+// accountForm reads the form of a page of the account, and the session that it is of.
+func (x *exchange) accountForm() (s authcore.Session, a authcore.Account, f form, ok bool, err error) {
 	f, p, cause := x.form()
 	if p != nil {
 		return s, a, f, false, x.refuse(*p, cause)
 	}
-	if s, a, ok, err = x.owner(); !ok {
+	if s, a, ok, err = x.inAccount(); !ok {
 		return s, a, f, false, err
 	}
 	if !x.genuine(f, string(s.ID)) {

@@ -54,10 +54,11 @@ func (o origins) target(s string) (*site, string) {
 
 // returnable tells whether a path of ours is one to come back to behind a login:
 // where a kept form is offered, and on the portal what a person does with their
-// passkeys.
+// account.
 func (s *site) returnable(path string) bool {
 	if s.isPortal() {
-		return path == ui.PathPasskeys || path == ui.PathPasskeyAdd || path == ui.PathPasskeyRemove
+		return path == ui.PathPasskeys || path == ui.PathPasskeyAdd || path == ui.PathPasskeyRemove ||
+			path == ui.PathAccount || path == ui.PathAccountPIN || path == ui.PathAccountLost
 	}
 	return path == ui.PathKept
 }

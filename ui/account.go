@@ -5,13 +5,19 @@ import (
 	"time"
 )
 
-// Account is a person's own page: the sessions that are open in their name, and the
-// way to their passkeys. It posts FieldSession to PathAccount.
+// Account is a person's own page: their keys, the way to their passkeys, the sessions
+// that are open in their name, their last connections, the language they are written
+// to in. It posts FieldSession to PathAccount, FieldLanguage to PathAccountLanguage.
 type Account struct {
+	Keys []OwnKey
 	// Sessions are the open ones, the newest first, this one among them.
 	Sessions []OpenSession
 	// Passkeys leads to those of the person.
 	Passkeys bool
+	// Connections are the last ones, the newest first.
+	Connections []Connection
+	// Language is that of the messages to the person.
+	Language Lang
 	Notice   Notice
 }
 
@@ -54,24 +60,6 @@ func known(facts []deviceFacts, agent string) string {
 		}
 	}
 	return ""
-}
-
-// Device is what a session is open in, in plain words. It believes what the
-// browser says of itself: it helps to recognise one's own, and proves nothing.
-func (s *screen) Device(o OpenSession) string {
-	browser, system := known(browsers, o.Agent), known(systems, o.Agent)
-	switch {
-	case browser != "" && system != "":
-		return s.say("account.device", "browser", browser, "system", system)
-	case browser+system != "":
-		return browser + system
-	}
-	return s.say("account.device.unknown")
-}
-
-// Since is when a session was opened, as one reads it.
-func (s *screen) Since(o OpenSession) string {
-	return moment(s.Frame.Lang, o.Since)
 }
 
 // Others reports whether there are sessions besides this one.

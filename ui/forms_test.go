@@ -20,7 +20,9 @@ var forms = map[string][]promisedForm{
 	"synchronise":   {{"/.sesame/synchronise", []string{"csrf", "passcode"}}},
 	"nextCode":      {{"/.sesame/next-code", []string{"csrf", "code"}}},
 	"logout":        {{"/.sesame/logout", []string{"csrf"}}},
-	"account":       nil, // by its sessions, see below
+	"account":       {{"/.sesame/account/language", []string{"csrf", "language"}}}, // behind its sessions, see below
+	"accountPIN":    {{"/.sesame/account/pin", []string{"csrf"}}},
+	"accountLost":   {{"/.sesame/account/lost", []string{"csrf", "serial"}}},
 	"kept":          {{"https://notes.example.org/classe/6B?eleve=12&champ={a}|'b'&.sesame=again", []string{"csrf"}}, {"/.sesame/kept", []string{"csrf"}}},
 	"passkeyAdd":    {{"/.sesame/account/passkeys/add", []string{"csrf", "name"}}},
 	"passkeyRename": {{"/.sesame/account/passkeys/rename", []string{"csrf", "passkey", "name"}}},
@@ -53,7 +55,7 @@ func TestFormsPostWhatTheyPromise(t *testing.T) {
 			want = []promisedForm{{want[0].action, slices.Insert(slices.Clone(want[0].fields), 1, "activation")}}
 		}
 		if p, own := s.Page.(ui.Account); own && len(p.Sessions) > 1 {
-			want = slices.Repeat([]promisedForm{{"/.sesame/account", []string{"csrf", "session"}}}, len(p.Sessions))
+			want = slices.Concat(slices.Repeat([]promisedForm{{"/.sesame/account", []string{"csrf", "session"}}}, len(p.Sessions)), want)
 		}
 		if p, act := s.Page.(ui.ConsoleAct); act {
 			want = promisedAct(p)
@@ -123,6 +125,8 @@ func TestConstantsAreTheFormsNames(t *testing.T) {
 		{ui.PathConsoleStockCSV, "/.sesame/referent/stock.csv"}, {ui.PathConsolePending, "/.sesame/referent/pending"},
 		{ui.FieldQuery, "q"}, {ui.FieldReference, "incident"}, {ui.FieldPerson, "id"}, {ui.FieldSerial, "serial"}, {ui.FieldApplication, "application"}, {ui.FieldPending, "pending"},
 		{ui.FieldReason, "reason"}, {ui.FieldDays, "days"}, {ui.FieldUntil, "until"}, {ui.FieldEstablishment, "establishment"}, {ui.FieldAfter, "after"},
+		{ui.PathAccountLanguage, forms["account"][0].action}, {ui.PathAccountPIN, forms["accountPIN"][0].action}, {ui.PathAccountLost, forms["accountLost"][0].action},
+		{ui.FieldLanguage, "language"},
 		{ui.FieldCSRF, "csrf"}, {ui.FieldTarget, "target"},
 		{ui.FieldIdentifier, "identifier"}, {ui.FieldPasscode, "passcode"}, {ui.FieldPIN, "pin"},
 		{ui.FieldPINAgain, "pin_again"}, {ui.FieldCode, "code"}, {ui.FieldActivation, "activation"},

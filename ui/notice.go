@@ -108,6 +108,9 @@ const (
 	NoticeConsoleDays
 	// NoticeConsoleUntil: not a day until which an application can be delegated.
 	NoticeConsoleUntil
+	// NoticeLanguageChanged: the person is written to in another language.
+	NoticeLanguageChanged
+
 	// NoticePINMissing: one of the two PIN fields is empty.
 	NoticePINMissing
 	// NoticePINMismatch: the two PINs differ.
@@ -204,6 +207,7 @@ var notices = [...]noticeFacts{
 	NoticeConsoleReason:               {"consoleReason", toneError, []string{FieldReason}},
 	NoticeConsoleDays:                 {"consoleDays", toneError, []string{FieldDays}},
 	NoticeConsoleUntil:                {"consoleUntil", toneError, []string{FieldUntil}},
+	NoticeLanguageChanged:             {"languageChanged", toneSuccess, nil},
 	NoticePINMissing:                  {"pinMissing", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINMismatch:                 {"pinMismatch", toneError, []string{FieldPIN, FieldPINAgain}},
 	NoticePINNotDigits:                {"pinNotDigits", toneError, onPIN},

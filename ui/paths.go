@@ -12,6 +12,10 @@ const (
 	PathKept        = "/.sesame/kept"
 	PathAccount     = "/.sesame/account"
 
+	PathAccountPIN      = "/.sesame/account/pin"
+	PathAccountLost     = "/.sesame/account/lost"
+	PathAccountLanguage = "/.sesame/account/language"
+
 	PathPasskeys      = "/.sesame/account/passkeys"
 	PathPasskeyAdd    = "/.sesame/account/passkeys/add"
 	PathPasskeyRename = "/.sesame/account/passkeys/rename"
@@ -56,12 +60,13 @@ const (
 	FieldSession    = "session"    // Account
 	FieldName       = "name"       // PasskeyAdd, PasskeyRename
 	FieldPasskey    = "passkey"    // PasskeyRename, PasskeyRemove, ConsoleAct: its ID
+	FieldLanguage   = "language"   // Account: the tag of a language
 
 	FieldQuery     = "q"        // Console
 	FieldAfter     = "after"    // Console
 	FieldReference = "incident" // ConsoleStory
 	FieldPerson    = "id"       // ConsoleAct: an identifier
-	FieldSerial    = "serial"   // ConsoleAct
+	FieldSerial    = "serial"   // ConsoleAct, AccountLost: the number of a key
 	FieldPending   = "pending"  // ConsoleAct
 	FieldReason    = "reason"   // ConsoleAct
 	FieldDays      = "days"     // ConsoleAct
