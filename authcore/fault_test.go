@@ -389,3 +389,23 @@ func (b *bench) openCookie() error {
 	_, err = b.Challenge(b.t.Context(), cookie)
 	return err
 }
+
+// A store that has failed a write is not in health though it can be read; one that
+// has no room is.
+func TestHealthOfAFailedStore(t *testing.T) {
+	for _, c := range []struct{ fault, want error }{{store.ErrFailed, store.ErrFailed}, {errFault, nil}} {
+		failing := false
+		b := newBenchOn(t, func(s store.Store) store.Store {
+			return updateHook{s, func() error {
+				if failing {
+					return c.fault
+				}
+				return nil
+			}}
+		})
+		failing = true
+		if err := b.Health(t.Context()); !errors.Is(err, c.want) || c.want == nil && err != nil {
+			t.Errorf("after %v the health is %v", c.fault, err)
+		}
+	}
+}

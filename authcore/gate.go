@@ -154,8 +154,13 @@ func (g *Gate) UseSecrets(ctx context.Context, s *Secrets) error {
 	return g.prepare(ctx)
 }
 
-// Health reports that the store answers.
+// Health reports that the store answers, and has not failed a write. One that takes
+// no writes for want of room is no fault: sessions go on, and so will logins.
 func (g *Gate) Health(ctx context.Context) error {
+	nothing := func(store.Writer) error { return nil }
+	if err := g.shared.store.Update(ctx, nothing); errors.Is(err, store.ErrFailed) {
+		return err
+	}
 	return g.shared.store.View(ctx, func(r store.Reader) error { return checkSecrets(g.secrets(), r) })
 }
 

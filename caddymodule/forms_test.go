@@ -231,7 +231,6 @@ func TestStoreFailure(t *testing.T) {
 	for name, a := range map[string]answer{
 		"in session":     b.do(b.page(s.at("notes", "/x"))),
 		"a script":       b.do(b.request("POST", s.at("notes", "/x"), "Accept", "application/json")),
-		"a public path":  b.do(b.page(s.at("notes", "/public/x"))),
 		"the portal":     b.do(b.page(s.at("portail", "/"))),
 		"the login":      b.do(b.page(s.at("portail", "/.sesame/login"))),
 		"a login":        out.submit(login, "identifier", "edupont", "passcode", testPIN+s.newCode("edupont")),
@@ -255,6 +254,12 @@ func TestStoreFailure(t *testing.T) {
 	}
 	if got := s.notes.take(); len(got) > 0 {
 		t.Errorf("the application got %v", got)
+	}
+	if a := b.do(b.page(s.at("notes", "/public/x"))); a.StatusCode != http.StatusOK {
+		t.Errorf("a public path: %s", a.Status)
+	}
+	if got := s.notes.take(); len(got) != 1 || len(got[0].managed()) != 0 {
+		t.Errorf("of a public path the application got %d requests, or a name with it", len(got))
 	}
 	if !strings.Contains(s.log(), "it is closed") {
 		t.Error("the log does not tell the cause")

@@ -92,12 +92,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	var err error
 	if x.gate, err = h.app.gate(); err != nil && !x.isForHelp() {
-		return x.refuse(unavailable, err)
+		return x.withoutStore(err, next)
 	}
 	if h.site.isPortal() || reserved(r.URL.Path) {
 		return x.own()
 	}
 	return x.guard(next)
+}
+
+// withoutStore answers while nobody can be told from anybody: what is open to all
+// goes on, with nobody's name, and nothing else does.
+func (x *exchange) withoutStore(cause error, next caddyhttp.Handler) error {
+	if x.site.isPortal() || reserved(x.r.URL.Path) || !x.site.public.match(x.r) {
+		return x.refuse(unavailable, cause)
+	}
+	return x.on(next)
 }
 
 // guard lets through who may open the application, and whoever asks for a
@@ -117,7 +126,7 @@ func (x *exchange) guard(next caddyhttp.Handler) error {
 	case errors.Is(err, authcore.ErrNoSession):
 		return x.late(nil)
 	case err != nil:
-		return x.refuse(unavailable, err)
+		return x.withoutStore(err, next)
 	}
 	x.is(&st.Account)
 	what, ok := x.access()
