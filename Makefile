@@ -11,7 +11,7 @@ COVERAGE  := 90
 # The most that one package may take: a slow machine is no failure.
 TIMEOUT   ?= 40m
 
-.PHONY: build test tools race cover lint fuzz oracles bench screenshots clean
+.PHONY: build test tools race cover lint fuzz oracles faults bench screenshots clean
 
 build: ## the server with the gate in it
 	$(GO) build -o $(BIN) ./xcaddy

@@ -234,6 +234,16 @@ func (s *server) write(name, content string) {
 // start runs the server until it says that it serves.
 func (s *server) start() {
 	s.t.Helper()
+	if _, served := s.trial(); !served {
+		s.t.Fatalf("the server did not start:\n%s", s.log)
+	}
+}
+
+// trial runs the server until it says that it serves, or ends, and returns what
+// it has said by then.
+func (s *server) trial() (said string, served bool) {
+	s.t.Helper()
+	before := len(s.log.String())
 	cmd := exec.Command(binary, "run", "--config", s.config)
 	cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
 	stderr, err := cmd.StderrPipe()
@@ -264,11 +274,12 @@ func (s *server) start() {
 	s.t.Cleanup(s.kill)
 	select {
 	case <-ready:
+		served = true
 	case <-s.exited:
-		s.t.Fatalf("the server did not start:\n%s", s.log)
 	case <-time.After(time.Minute):
 		s.t.Fatalf("the server did not say that it serves:\n%s", s.log)
 	}
+	return s.log.String()[before:], served
 }
 
 // kill is kill -9.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -97,6 +98,9 @@ func openBadger(opts badger.Options) (db *badger.DB, err error) {
 		return db, nil
 	case strings.Contains(err.Error(), "Another process is using this Badger database"):
 		return nil, lockedError(opts.Dir)
+	}
+	if _, system := errors.AsType[syscall.Errno](err); !system {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err) // what the system did not refuse, Badger does not like
 	}
 	return nil, fmt.Errorf("badgerstore: opening %s: %w", opts.Dir, err)
 }

@@ -186,3 +186,32 @@ func TestTornManifest(t *testing.T) {
 	}
 	openEngine(t, dir, quiet(), as)
 }
+
+// TestDamagedRegistry changes each byte of the file that Badger keeps for its own
+// encryption, which we do not use: it opens as it was, or is found damaged.
+func TestDamagedRegistry(t *testing.T) {
+	dir := newDir(t)
+	filled(t, dir)
+	file := filepath.Join(dir, badger.KeyRegistryFileName)
+	sound, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for at := range sound {
+		data := slices.Clone(sound)
+		data[at] ^= 0x10
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		switch err := harmless(t, dir); {
+		case errors.Is(err, ErrDamaged):
+			found++
+		case err != nil:
+			t.Errorf("with byte %d of %d changed: %v, want ErrDamaged", at, len(sound), err)
+		}
+	}
+	if found == 0 {
+		t.Error("no change was found")
+	}
+}
