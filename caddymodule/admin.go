@@ -110,6 +110,7 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, "/sesame/assistance/{reference}", nil, showRequest},
 	{http.MethodDelete, "/sesame/assistance/{reference}", nil, removeRequest},
 	{http.MethodGet, "/sesame/assistance/{reference}/screenshots/{number}", nil, showScreenshot},
+	{http.MethodGet, "/sesame/stock/{establishment}", nil, showStock},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.

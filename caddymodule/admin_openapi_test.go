@@ -330,7 +330,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		"Verification": authcore.Verification{}, "PurgeOrder": purgeOrder{}, "PurgeReport": purgeReport{}, "PersonData": personData{},
 		"ImportProgress": progressLine{}, "ImportStep": importStep{},
 		"UserDelegation": authcore.Delegation{}, "Passkey": passkeyView{}, "Delegation": delegationView{}, "DelegationOrder": delegationOrder{},
-		"RoleOrder": roleOrder{}, "Role": roleView{}, "RoleList": roleList{}, "Office": authcore.Office{}, "Pending": pendingView{}, "PendingList": pendingList{}, "Shipment": shipment{},
+		"RoleOrder": roleOrder{}, "Role": roleView{}, "RoleList": roleList{}, "Office": authcore.Office{}, "Pending": pendingView{}, "PendingList": pendingList{}, "Shipment": shipment{}, "Stock": stockList{}, "StockKey": stockKey{},
 		"ExplainQuestion": explainQuestion{}, "Explanation": explanation{},
 	}
 	for name, s := range d.Components.Schemas {
@@ -406,6 +406,7 @@ func TestOpenAPIHasEveryWord(t *testing.T) {
 		{"Event", "kind", allWords[authcore.EventKind]()},
 		{"Role", "role", allWords[authcore.Role]()},
 		{"Office", "role", allWords[authcore.Role]()},
+		{"StockKey", "place", allWords[authcore.Place]()},
 		{"Pending", "act", allWords[authcore.PendingAct]()},
 		{"PeopleStep", "kind", allWords[authcore.StepKind]()},
 		{"Difference", "field", allWords[authcore.AccountField]()},

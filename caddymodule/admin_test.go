@@ -338,7 +338,7 @@ func TestAdminWithoutStore(t *testing.T) {
 	b := newAdminBench(t)
 	b.must(b.store.Close())
 	for _, route := range adminRoutes {
-		target := strings.NewReplacer("{id}", "jdupont", "{serial}", "FT1", "{application}", "notes", "{passkey}", "Phone", "{pending}", "7F3K-Q2M9", "{reference}", "7F3K-Q2M9", "{number}", "1").Replace(route.path)
+		target := strings.NewReplacer("{id}", "jdupont", "{serial}", "FT1", "{application}", "notes", "{passkey}", "Phone", "{pending}", "7F3K-Q2M9", "{reference}", "7F3K-Q2M9", "{number}", "1", "{establishment}", "0441550W").Replace(route.path)
 		body, headers := "", []string(nil)
 		switch {
 		case target == "/sesame/backup/check":

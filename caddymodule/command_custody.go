@@ -38,7 +38,7 @@ func custodyCommands() []*cobra.Command {
 		keyCommand("receive", "Writes down that a key has come to the establishment it was sent to", func(c *client, k authcore.KeyInfo) {
 			c.say("key %s is in the safe of %s", string(k.Serial), k.Stock)
 		}),
-		keySendCommand(),
+		keySendCommand(), keyStockCommand(),
 		keyResyncCommand(), keyEmergencyCommand(), keyExpiringCommand(),
 		newCommand("which CODE", "Says which keys show a code now", cobra.ExactArgs(1), func(c *client, args []string) error {
 			return ask(c, question{method: http.MethodPost, path: "/sesame/keys/which", body: codeQuestion{args[0]}}, c.sayKeys)

@@ -1,9 +1,11 @@
 package caddymodule
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -75,6 +77,41 @@ func (c *client) sayRoles(list roleList) {
 		})
 	}
 	c.table([]string{"ID", "NAME", "ROLE", "ESTABLISHMENTS", "GIVEN", "BY"}, rows)
+}
+
+// keyStockCommand lists an establishment's keys.
+func keyStockCommand() *cobra.Command {
+	var asCSV bool
+	cmd := newCommand("stock UAI", "Lists the keys of an establishment: sent, in the safe, handed over, returned, lost", cobra.ExactArgs(1), func(c *client, args []string) error {
+		var failed error
+		err := ask(c, question{method: http.MethodGet, path: "/sesame/stock/" + url.PathEscape(args[0])}, func(list stockList) {
+			if asCSV {
+				failed = list.writeCSV(c.out())
+				return
+			}
+			c.sayStock(list)
+		})
+		return errors.Join(err, failed)
+	})
+	cmd.Flags().BoolVar(&asCSV, "csv", false, "print a file for a spreadsheet")
+	cmd.MarkFlagsMutuallyExclusive("csv", "json")
+	return cmd
+}
+
+func (c *client) sayStock(list stockList) {
+	if len(list.Keys) == 0 {
+		c.say("%s has no keys: `sesame key send SERIAL %s` sends one", list.Establishment, list.Establishment)
+		return
+	}
+	rows := make([][]string, 0, len(list.Keys))
+	for _, k := range list.Keys {
+		expiring := ""
+		if k.Expiring {
+			expiring = "before " + list.SchoolYear.Format(time.DateOnly)
+		}
+		rows = append(rows, []string{string(k.Serial), k.Place.String(), string(k.Holder), day(k.HandedOver), day(k.Expires), expiring})
+	}
+	c.table([]string{"SERIAL", "PLACE", "HOLDER", "HANDED OVER", "EXPIRES", "TO REPLACE"}, rows)
 }
 
 // pendingCommands are the commands below "pending".

@@ -47,14 +47,21 @@ func viewStock(uai string, keys []authcore.KeyInfo, now time.Time) stockList {
 	return list
 }
 
-// writeCSV writes the list as spreadsheets of this country read it: UTF-8 with its
-// mark, cells parted by semicolons, lines ended by CRLF.
-func (l stockList) writeCSV(to io.Writer) error {
-	if _, err := io.WriteString(to, "\ufeff"); err != nil {
-		return err
+// showStock answers with the keys of an establishment.
+func showStock(c *adminCall) (any, error) {
+	uai := c.PathValue("establishment")
+	if !authcore.ValidUAI(uai) {
+		return nil, adminRefusal(http.StatusBadRequest, "establishment is a UAI: seven digits and the letter that checks them")
 	}
+	keys, err := c.gate.StockOf(c.Context(), uai)
+	return viewStock(uai, keys, c.gate.Now()), err
+}
+
+// writeCSV writes the list as spreadsheets of this country read it: cells parted by
+// semicolons, in UTF-8.
+func (l stockList) writeCSV(to io.Writer) error {
 	w := csv.NewWriter(to)
-	w.Comma, w.UseCRLF = ';', true
+	w.Comma = ';'
 	_ = w.Write([]string{"establishment", "serial", "place", "holder", "received", "assigned", "handed over", "returned", "expires", "expires before the next school year"}) // Flush tells
 	for _, k := range l.Keys {
 		expiring := "no"
@@ -141,6 +148,7 @@ func (x *exchange) showConsoleStockCSV() error {
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="stock-`+list.Establishment+`.csv"`)
 	x.w.WriteHeader(http.StatusOK)
-	_ = list.writeCSV(x.w) // a client that has left cannot be told
+	_, _ = io.WriteString(x.w, "\ufeff") // without it spreadsheets take UTF-8 for Windows-1252
+	_ = list.writeCSV(x.w)               // a client that has left cannot be told
 	return nil
 }

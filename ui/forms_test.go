@@ -240,6 +240,7 @@ var errorFields = map[string][]string{
 	"consoleAct-lost-consoleReason":     {"reason"},
 	"consoleAct-lost-consoleDays":       {"days"},
 	"consoleAct-delegate-consoleUntil":  {"until"},
+	"consoleAct-delegate-consoleReason": {"reason"},
 }
 
 func marked(s states.State) []string {

@@ -87,6 +87,9 @@ func console() []State {
 		p.Reason, p.Days, p.Notice = "trop long", "99", n
 		all = append(all, State{"consoleAct-lost-" + n.String(), SignedIn(), p})
 	}
+	unreasoned := act(ui.ActDelegate)
+	unreasoned.Until, unreasoned.Notice = "31/07/2026", ui.NoticeConsoleReason
+	all = append(all, State{"consoleAct-delegate-consoleReason", SignedIn(), unreasoned})
 	late := act(ui.ActDelegate)
 	late.Reason, late.Until, late.Notice = "remplacement", "hier", ui.NoticeConsoleUntil
 	return append(all, State{"consoleAct-delegate-consoleUntil", SignedIn(), late})
