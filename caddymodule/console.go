@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -20,6 +21,7 @@ func consoleRoutes() map[string]route {
 		ui.PathConsoleStory:    {get: (*exchange).showConsoleStory},
 		ui.PathConsoleStock:    {get: (*exchange).showConsoleStock},
 		ui.PathConsoleStockCSV: {get: (*exchange).showConsoleStockCSV},
+		ui.PathConsoleRequests: {get: (*exchange).showConsoleRequests},
 		ui.PathConsolePending:  {get: (*exchange).showConsolePending},
 	}
 	for _, a := range consoleActs {
@@ -273,6 +275,28 @@ func (x *exchange) showConsolePending() error {
 		p.Entries = append(p.Entries, ui.ConsoleWaiting{ID: string(w.ID), Text: viewPending(w).what(), By: w.By, Until: w.Until.Local()})
 	}
 	return x.showDesk(http.StatusOK, d, ui.PathConsolePending, nil, p)
+}
+
+// consoleRequests is how many requests for assistance are listed.
+const consoleRequests = 50
+
+func (x *exchange) showConsoleRequests() error {
+	d, ok, err := x.desk()
+	if !ok {
+		return err
+	}
+	list, err := d.Requests(x.r.Context(), consoleRequests)
+	if err != nil {
+		return x.barred(err)
+	}
+	var p ui.ConsoleRequests
+	for _, r := range list {
+		p.Requests = append(p.Requests, ui.ConsoleRequest{
+			Reference: string(r.Reference), Subject: r.Subject, From: strings.TrimSpace(r.GivenName + " " + r.Surname),
+			Reach: cmp.Or(r.Phone, r.Email), ID: string(r.Holder), Sent: r.Sent.Local(),
+		})
+	}
+	return x.showDesk(http.StatusOK, d, ui.PathConsoleRequests, nil, p)
 }
 
 // diagnosis is whois in one line, for somebody who has pages and no commands.

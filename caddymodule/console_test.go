@@ -150,6 +150,7 @@ func (s *testServer) targets(id string) map[string]consoleTarget {
 		ui.PathConsoleStock:        {query: url.Values{ui.FieldEstablishment: {lycee}}, noSelf: true},
 		ui.PathConsoleStockCSV:     {query: url.Values{ui.FieldEstablishment: {lycee}}, noSelf: true},
 		ui.PathConsolePending:      {noSelf: true, role: true},
+		ui.PathConsoleRequests:     {noSelf: true},
 		ui.ActUnlock.Path():        {query: key, ready: func(s *testServer) { s.lock(id) }},
 		ui.ActClearPIN.Path():      {query: key},
 		ui.ActLose.Path():          {query: key, extra: []string{ui.FieldReason, "oubliée dans un train", ui.FieldDays, "2"}},
@@ -262,7 +263,7 @@ func TestConsoleMatrix(t *testing.T) {
 		switch {
 		case to.role:
 			elsewhere = http.StatusForbidden
-		case path == ui.PathConsole || path == ui.PathConsoleStory:
+		case path == ui.PathConsole || path == ui.PathConsoleStory || path == ui.PathConsoleRequests:
 			elsewhere = http.StatusOK // and nothing is found, see TestConsoleSearch
 		}
 		refused("a referent elsewhere", browsers["rnord"], get(browsers["rnord"], to.query), elsewhere)

@@ -122,7 +122,7 @@ func TestConstantsAreTheFormsNames(t *testing.T) {
 		{ui.PathPasskeyAdd, forms["passkeyAdd"][0].action}, {ui.PathPasskeyRename, forms["passkeyRename"][0].action}, {ui.PathPasskeyRemove, forms["passkeyRemove"][0].action},
 		{ui.FieldName, "name"}, {ui.FieldPasskey, "passkey"},
 		{ui.PathConsole, "/.sesame/referent"}, {ui.PathConsolePerson, "/.sesame/referent/person"}, {ui.PathConsoleStory, "/.sesame/referent/story"}, {ui.PathConsoleStock, "/.sesame/referent/stock"},
-		{ui.PathConsoleStockCSV, "/.sesame/referent/stock.csv"}, {ui.PathConsolePending, "/.sesame/referent/pending"},
+		{ui.PathConsoleStockCSV, "/.sesame/referent/stock.csv"}, {ui.PathConsolePending, "/.sesame/referent/pending"}, {ui.PathConsoleRequests, "/.sesame/referent/requests"},
 		{ui.FieldQuery, "q"}, {ui.FieldReference, "incident"}, {ui.FieldPerson, "id"}, {ui.FieldSerial, "serial"}, {ui.FieldApplication, "application"}, {ui.FieldPending, "pending"},
 		{ui.FieldReason, "reason"}, {ui.FieldDays, "days"}, {ui.FieldUntil, "until"}, {ui.FieldEstablishment, "establishment"}, {ui.FieldAfter, "after"},
 		{ui.PathAccountLanguage, forms["account"][0].action}, {ui.PathAccountPIN, forms["accountPIN"][0].action}, {ui.PathAccountLost, forms["accountLost"][0].action},

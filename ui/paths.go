@@ -36,6 +36,7 @@ const (
 	PathConsoleStory    = PathConsole + "/story"
 	PathConsoleStock    = PathConsole + "/stock"
 	PathConsoleStockCSV = PathConsole + "/stock.csv"
+	PathConsoleRequests = PathConsole + "/requests"
 	PathConsolePending  = PathConsole + "/pending"
 )
 

@@ -68,6 +68,10 @@ func console() []State {
 		{"consoleStock", SignedIn(), ui.ConsoleStock{Establishment: scope[0], Scope: scope[1:], Year: until, Keys: stockKeys}},
 		{"consoleStock-none", SignedIn(), ui.ConsoleStock{Establishment: scope[0], Year: until, Notice: ui.NoticeConsoleDone}},
 		{"consolePending", SignedIn(), ui.ConsolePending{Entries: []ui.ConsoleWaiting{{ID: "7F3K-Q2M9", Text: "return-key cmartin 0123456789", By: "coper (console)", Until: until}}}},
+		{"consoleRequests", SignedIn(), ui.ConsoleRequests{Requests: []ui.ConsoleRequest{
+			{Reference: "7F3K-Q2M9", Subject: "PASSCODE refusé", From: "Camille Martin", Reach: "02 40 00 00 00", ID: "cmartin", Sent: until}, {Reference: "8F3K-Q2M9", Subject: "Clé perdue", From: "Sacha Leroy", Sent: until},
+		}}},
+		{"consoleRequests-none", SignedIn(), ui.ConsoleRequests{}},
 		{"consolePending-none", SignedIn(), ui.ConsolePending{}},
 	}
 	for _, n := range []ui.Notice{ui.NoticeConsoleAwaits, ui.NoticeConsoleState} {
