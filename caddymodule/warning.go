@@ -58,11 +58,16 @@ func (x *exchange) showSession() error {
 }
 
 // takeSession extends the session at somebody's wish, from a page of this host,
-// and tells how long it lasts now.
+// and tells how long it lasts now. It takes no body: one that is announced is not
+// waited for.
 func (x *exchange) takeSession() error {
 	if !x.fromHere() {
 		x.dismiss()
 		return x.refuse(crossSite, nil)
+	}
+	if x.r.ContentLength != 0 {
+		x.dismiss()
+		return x.refuse(badRequest, nil)
 	}
 	if _, _, err := x.session(true); err != nil && !errors.Is(err, authcore.ErrNoSession) {
 		return x.refuse(unavailable, err)
