@@ -11,7 +11,7 @@ COVERAGE  := 90
 # The most that one package may take: a slow machine is no failure.
 TIMEOUT   ?= 40m
 
-.PHONY: build test tools race cover lint fuzz oracles faults bench screenshots clean
+.PHONY: build test tools race cover lint vulns fuzz mutants oracles faults bench screenshots clean
 
 build: ## the server with the gate in it
 	$(GO) build -o $(BIN) ./xcaddy
@@ -34,6 +34,12 @@ lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) mod tidy -diff
 	$(GO) run $(LINT) run
+
+vulns: ## known holes in what we call: asks the Go vulnerability database
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+mutants: ## mistakes that gates of this kind have had, planted one at a time: a test must find each
+	$(GO) run ./.ci/mutants
 
 fuzz: ## every fuzz target in turn, FUZZTIME each
 	@for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \

@@ -209,15 +209,16 @@ func (t *turn) read(w store.Writer) (scene, Challenge, error) {
 }
 
 func (t *turn) readAccount(w store.Writer, who Identifier, s *scene) error {
-	account, err := read[accountRecord](t.newest, w, accountName(who))
-	if s.known = err == nil && who != nobody; errors.Is(err, store.ErrNotFound) {
-		account, err = read[accountRecord](t.newest, w, accountName(nobody))
-	}
+	standIn, err := read[accountRecord](t.newest, w, accountName(nobody)) // for who is known as well: to the same cost
 	if err != nil {
 		return err
 	}
+	account, err := read[accountRecord](t.newest, w, accountName(who))
+	if s.known = err == nil && who != nobody; errors.Is(err, store.ErrNotFound) {
+		account, err = standIn, nil
+	}
 	s.account = Account(account)
-	return nil
+	return err
 }
 
 // readKeys reads the keys of the scene's account; somebody without any is tried
