@@ -71,9 +71,6 @@ var ephemeral = []string{
 	"browser", "outbox", "pending",
 }
 
-// empty are the records whose names are all that they say.
-var empty = []string{"index", "office", "member", "stock"}
-
 func leftOut(name string) bool { return slices.Contains(ephemeral, kindOf(name)) }
 
 // backupKey signs the backup of that nonce, under the newest secrets.

@@ -124,6 +124,7 @@ func (r Role) may(d Deed) bool {
 		return d >= DeedLook && d < DeedConfirm
 	case RoleOperator:
 		return d >= DeedLook && d <= DeedConfirm
+	case RoleHolder:
 	}
 	return false
 }

@@ -100,6 +100,7 @@ func (c ConsoleRules) covers(o Office, establishments []string) bool {
 			return slices.Contains(o.Establishments, uai) ||
 				slices.ContainsFunc(o.Groups, func(group string) bool { return slices.Contains(c.Groups[group], uai) })
 		})
+	case RoleHolder:
 	}
 	return false
 }

@@ -249,7 +249,7 @@ func (x *exchange) showConsoleStory() error {
 func (x *exchange) story(d desk, text string) ([]authcore.Event, error) {
 	reference, err := readReference(text)
 	if err != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // what is no reference is nobody's
 	}
 	events, err := d.Story(x.r.Context(), reference)
 	if bar, ok := errors.AsType[*authcore.BarredError](err); ok && bar.Bar == authcore.BarScope {

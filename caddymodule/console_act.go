@@ -388,7 +388,7 @@ func (x *exchange) delegate(d desk, p ui.ConsoleAct) (ui.Notice, error) {
 	case p.Reason == "" || len(p.Reason) > 200 || !plain(p.Reason):
 		return ui.NoticeConsoleReason, nil
 	case err != nil || !until.After(now):
-		return ui.NoticeConsoleUntil, nil
+		return ui.NoticeConsoleUntil, nil //nolint:nilerr // the notice says what is wrong with the date
 	}
 	err = d.Delegate(x.r.Context(), authcore.Identifier(p.ID), authcore.Delegation{Application: p.Application, Until: until, Reason: p.Reason})
 	if errors.Is(err, authcore.ErrDelegation) {

@@ -1,9 +1,12 @@
 package caddymodule
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // testOrigins are a portal, an application and one on another port.
@@ -110,4 +113,24 @@ func FuzzTarget(f *testing.F) {
 			t.Errorf("target(%q) = %q, and again %q", in, out, same)
 		}
 	})
+}
+
+// An application that is taken out of the configuration while somebody logs in
+// towards it is no longer where they arrive: what was allowed when it was typed is
+// looked at again when it is followed.
+func TestTargetThatIsGone(t *testing.T) {
+	s := startGate(t, "", "")
+	s.teacher("edupont")
+	b := newBrowser(t)
+	a := b.open(s.at("notes", "/deep"))
+	a = b.submit(a, "identifier", "edupont", "passcode", s.newCode("edupont"))
+	a = b.submit(a, "pin", testPIN, "pin_again", testPIN)
+	if err := caddy.Load(adapt(t, strings.ReplaceAll(s.caddyfile("", ""), "http://notes.localhost", "http://moved.localhost")), true); err != nil {
+		t.Fatal(err)
+	}
+	b.client.CloseIdleConnections() // the reload has closed them
+	got := b.once(b.post(a, "passcode", testPIN+s.newCode("edupont")))
+	if to := got.Header.Get("Location"); got.StatusCode != http.StatusSeeOther || !strings.HasPrefix(to, s.at("portail", "/")) {
+		t.Errorf("the login ends at %q with %s", to, got.Status)
+	}
 }

@@ -197,24 +197,16 @@ func (p ConsolePending) view() view {
 func (p ConsoleAct) view() view {
 	v := view{name: "consoleAct", title: "console.act." + p.Act.String(), notice: p.Notice}
 	if !p.Choosing {
-		v.fields = p.Act.asks()
+		v.fields = actFields[p.Act]
 	}
 	return v
 }
 
-// asks are the fields that an act asks for.
-func (a Act) asks() []string {
-	switch a {
-	case ActLose:
-		return []string{FieldReason, FieldDays}
-	case ActDelegate:
-		return []string{FieldReason, FieldUntil}
-	}
-	return nil
-}
+// actFields are the fields that an act asks for.
+var actFields = map[Act][]string{ActLose: {FieldReason, FieldDays}, ActDelegate: {FieldReason, FieldUntil}}
 
 // Asks reports whether the page asks for a field.
-func (p ConsoleAct) Asks(field string) bool { return slices.Contains(p.Act.asks(), field) }
+func (p ConsoleAct) Asks(field string) bool { return slices.Contains(actFields[p.Act], field) }
 
 // Back is the query of the page that the act was chosen on.
 func (p ConsoleAct) Back() string {

@@ -27,7 +27,10 @@ func TestPagesDoNotReachTheAdministration(t *testing.T) {
 		"another host":       func(r *http.Request) { r.Host = "evil.example" },
 		"a name of loopback": func(r *http.Request) { r.Host = "127.0.0.1.nip.io" },
 		"a page's request":   func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", "no-cors") },
-		"a page's fetch":     func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", "cors"); r.Header.Set("Origin", "https://evil.example") },
+		"a page's fetch": func(r *http.Request) {
+			r.Header.Set("Sec-Fetch-Mode", "cors")
+			r.Header.Set("Origin", "https://evil.example")
+		},
 	}
 	tried := 0
 	for path, methods := range api.Paths {
