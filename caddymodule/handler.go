@@ -101,10 +101,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 }
 
 // withoutStore answers while nobody can be told from anybody: what is open to all
-// goes on, with nobody's name, and nothing else does. Of a configuration that has
-// ended nothing is open.
+// goes on, with nobody's name, and nothing else does.
 func (x *exchange) withoutStore(cause error, next caddyhttp.Handler) error {
-	if errors.Is(cause, errOver) || errors.Is(cause, store.ErrClosed) || x.site.isPortal() || reserved(x.r.URL.Path) || !x.site.public.match(x.r) {
+	if x.site.isPortal() || reserved(x.r.URL.Path) || !x.site.public.match(x.r) {
 		return x.refuse(unavailable, cause)
 	}
 	return x.on(next)
