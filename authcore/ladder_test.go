@@ -115,6 +115,15 @@ var rungs = []struct {
 		},
 		direct: map[string]string{"os": "the memory engine keeps nothing"},
 	},
+	{
+		pkg: "authcore/store/etcdstore",
+		deep: map[string]string{
+			module + "authcore":                   "an engine does not know what a key or a session is",
+			module + "authcore/store/badgerstore": "engines do not know each other",
+			"go.etcd.io/etcd/server/":             "the server is the tests', and not in this module",
+		},
+		direct: map[string]string{"os": "files of certificates and passwords are read above"},
+	},
 }
 
 // broken gives the imports that a rung forbids, each with the reason. Whose

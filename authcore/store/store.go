@@ -110,11 +110,13 @@ var (
 	// ErrBusy is returned by Update when other transactions got in the way at
 	// each of its runs. Nothing was written; the caller may try again later.
 	ErrBusy = errors.New("store: too many changes of the same records at once; try again")
-	// ErrFailed is returned by Update when a write failed, and from then on by
-	// every Update: what the disk holds after a failed write is unknown, and a
-	// later success would prove nothing. View goes on. Close the store, mend
-	// the cause, open it again.
-	ErrFailed = errors.New("store: a write failed, nothing more is accepted; mend the cause and restart")
+	// ErrFailed is returned by Update when it is unknown whether the writes are
+	// there: what they were to use up counts as used. An engine that writes to a
+	// disk of its own returns it from then on from every Update, as nobody knows
+	// what that disk holds after a failed write, and a later success would prove
+	// nothing; View goes on. Close the store, mend the cause, open it again. One
+	// that asks others to write goes on with the next Update.
+	ErrFailed = errors.New("store: a write failed, or was not confirmed")
 	// ErrTooLarge is returned for a key, a value or a transaction beyond the
 	// limits, the empty key included.
 	ErrTooLarge = errors.New("store: beyond the limits of a transaction")

@@ -243,7 +243,7 @@ func (e *engine) settle(s *snapshot, writes map[string]store.Write) (settled boo
 // failed returns what Update answers once a write has failed.
 func (e *engine) failed() error {
 	if err := e.log.failure(); err != nil {
-		return fmt.Errorf("%w (%w)", store.ErrFailed, err)
+		return fmt.Errorf("%w; nothing more is accepted: mend the cause and restart (%w)", store.ErrFailed, err)
 	}
 	return nil
 }
