@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"net/http"
@@ -26,7 +27,8 @@ const (
 
 // proposal says where the names for a place come from, and how a name is read.
 type proposal struct {
-	collection string // of the API, and the field of its answer
+	collection string // of the API
+	list       string // the field of its answer; "" is the collection's name
 	name       string // the field of an entry that is its name
 	query      url.Values
 	// canonical is nil where lists are not in the order of the names.
@@ -40,6 +42,7 @@ var (
 	proposeStock = proposal{collection: "keys", name: "serial", query: url.Values{"stock": {"true"}}, canonical: canonicalSerial, keep: inStock, describe: describeKey}
 	proposeUsers = proposal{collection: "users", name: "id", canonical: canonicalIdentifier, describe: describeUser}
 	proposeOpen  = proposal{collection: "sessions", name: "id", describe: describeSession}
+	proposeAsked = proposal{collection: "assistance", list: "requests", name: "reference", describe: describeRequest}
 )
 
 // completeArgs proposes what may stand at the place where a command is being
@@ -52,6 +55,10 @@ func completeArgs(cmd *cobra.Command, args []string, typed string) ([]string, co
 	switch place := places[len(args)]; {
 	case place == "FILE":
 		return nil, cobra.ShellCompDirectiveDefault
+	case place == "DIRECTORY":
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	case place == "REFERENCE":
+		return propose(cmd, proposeAsked, strings.ToUpper(typed))
 	case place == "NEW", cmd.Name() == "assign" && place == "SERIAL":
 		return propose(cmd, proposeStock, typed)
 	case place == "SERIAL", place == "OLD":
@@ -165,7 +172,7 @@ func (p proposal) ask(c *client, typed string) []string {
 		names = p.exact(c, name)
 		query.Set("after", name)
 	}
-	return append(names, p.list(c, query, typed)...)
+	return append(names, p.begins(c, query, typed)...)
 }
 
 // exact gives the name itself, if it is one: a list begins behind it.
@@ -177,13 +184,14 @@ func (p proposal) exact(c *client, name string) []string {
 	return []string{p.word(raw)}
 }
 
-func (p proposal) list(c *client, query url.Values, typed string) (names []string) {
+// begins gives the names on a page of the list that begin with what is typed.
+func (p proposal) begins(c *client, query url.Values, typed string) (names []string) {
 	raw, err := c.send(question{method: http.MethodGet, path: "/sesame/" + p.collection, query: query})
 	var lists map[string][]json.RawMessage
 	if err != nil || json.Unmarshal(raw, &lists) != nil {
 		return nil
 	}
-	for _, entry := range lists[p.collection] {
+	for _, entry := range lists[cmp.Or(p.list, p.collection)] {
 		if word := p.word(entry); word != "" && strings.HasPrefix(word, typed) {
 			names = append(names, word)
 		}
@@ -235,6 +243,11 @@ func describeUser(entry json.RawMessage) string {
 func describeSession(entry json.RawMessage) string {
 	s, _ := decoded[sessionView](entry) // as above
 	return string(s.Holder) + " since " + localTime(s.Began)
+}
+
+func describeRequest(entry json.RawMessage) string {
+	r, _ := decoded[requestView](entry) // as above
+	return localTime(r.Sent) + ", " + r.Subject
 }
 
 func decoded[T any](entry json.RawMessage) (v T, err error) {
