@@ -134,10 +134,10 @@ func TestTheUnknownLeaveLittle(t *testing.T) {
 			t.Fatalf("somebody unknown is written down as %q, %q", e.Holder, e.Unknown)
 		}
 	}
-	if slots != 3 || len(marks) != 3 {
+	if slots < 1 || slots > 3 || len(marks) != 3 { // two may share one of the 4,096
 		t.Errorf("three unknown identifiers have %d counters and %d marks", slots, len(marks))
 	}
-	if n := len(b.records()) - before; n != 300*4+3 { // a challenge, an entry, its reference and a delay for each, and the counters
+	if n := len(b.records()) - before; n != 300*4+slots { // a challenge, an entry, its reference and a delay for each, and the counters
 		t.Errorf("300 refusals left %d records", n)
 	}
 	if a, c := attemptsName(b.secrets(), "unknown.0", false), attemptsName(b.secrets(), "unknown.0", true); a == c {

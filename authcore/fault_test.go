@@ -347,7 +347,6 @@ func TestReadingFails(t *testing.T) {
 		},
 		"a tally":       func(h *handover, _ Token) error { _, err := h.Blind(h.t.Context(), "jdupont"); return err },
 		"a key":         func(h *handover, _ Token) error { _, err := h.KeyInfo(h.t.Context(), "0123456789"); return err },
-		"health":        func(h *handover, _ Token) error { return h.Health(h.t.Context()) },
 		"other secrets": func(h *handover, _ Token) error { return h.UseSecrets(h.t.Context(), h.secrets()) },
 		"another gate": func(h *handover, _ Token) error {
 			_, err := New(h.t.Context(), Config{Store: h.store, Secrets: h.secrets()})
@@ -378,6 +377,18 @@ func TestReadingFails(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A store that is not read is ill; one that takes no write, for want of room, is
+// not, since sessions go on.
+func TestHealth(t *testing.T) {
+	for n, want := range map[int]error{1: nil, 2: nil, 3: errFault, 4: errFault, 100: nil} {
+		h, f := newFaultyHandover(t)
+		f.n = n
+		if err := h.Health(t.Context()); !errors.Is(err, want) {
+			t.Errorf("operation %d failed: %v, want %v", n, err, want)
+		}
 	}
 }
 
