@@ -53,6 +53,18 @@ oracles: ## the arithmetic against stoken, oathtool and pskc-utils, on random ke
 	@command -v stoken oathtool csv2pskc >/dev/null || apt-get install -y -qq stoken oathtool pskc-utils
 	$(GO) test -count=1 -tags oracles -run Against ./authcore/otp ./authcore/keyfile
 
+# What make faults plays against the server. Those that this machine cannot play
+# say NOT PLAYED, and are told again at the end.
+FAULTS := TestKilled|TestKillWhile|TestDamagedStore|TestFullDisk|TestPowerCut|TestStoppedAndGoingOn|TestClockSteps|TestAHundredReloads|TestFailedReloads|TestNothingIsLeftBehind|TestOnePasscodeAThousandTimes|TestADoubleClick
+
+faults: ## kills, power cuts, full and damaged disks, reloads, clocks: about half an hour, best as root
+	@rm -f faults.out; \
+	{ SESAME_FAULTS=all $(GO) test -count=1 -v -timeout 2h -run '$(FAULTS)' ./caddymodule/e2e 2>&1 \
+		&& $(GO) test -count=1 -v -timeout 2h -run '^TestARandomLife$$' ./authcore -rapid.checks 34000 -rapid.steps 30 2>&1 \
+		|| echo FAILED; } | grep --line-buffered -v '^{' | tee faults.out; \
+	echo; grep -A1 'NOT PLAYED' faults.out && echo "make faults: what stands above could NOT be played on this machine" || echo "make faults: this machine could play everything"; \
+	! grep -q '^FAILED$$' faults.out
+
 bench: ## how fast: each part by itself, then the gate against the same Caddy without it
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	$(GO) test -tags load -count=1 -run '^TestLoad$$' -v ./caddymodule/e2e
@@ -61,4 +73,4 @@ screenshots: tools ## every page as a picture, at 1280 and 320 px, into screensh
 	SESAME_SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count=1 ./ui/browser
 
 clean:
-	rm -rf $(BIN) coverage.* screenshots
+	rm -rf $(BIN) coverage.* faults.out screenshots

@@ -26,6 +26,11 @@ func rounds(t *testing.T, all, few int) int {
 // newClockedServer is a server whose clock can be moved.
 func newClockedServer(t *testing.T) (s *server, move func(time.Duration)) {
 	t.Helper()
+	return newClockedServerWith(t, (*server).caddyfile)
+}
+
+func newClockedServerWith(t *testing.T, config func(*server) string) (s *server, move func(time.Duration)) {
+	t.Helper()
 	clock := filepath.Join(t.TempDir(), "clock")
 	t.Setenv("SESAME_MOVED_CLOCK", clock)
 	move = func(d time.Duration) {
@@ -44,7 +49,7 @@ func newClockedServer(t *testing.T) (s *server, move func(time.Duration)) {
 	was := binary
 	binary = moved
 	t.Cleanup(func() { binary = was })
-	return newServer(t), move
+	return newServerWith(t, config), move
 }
 
 // opened is a browser that got in by that PASSCODE, or nil. An error is the
@@ -102,43 +107,13 @@ func TestKilledAtAnyInstant(t *testing.T) {
 		var added []string
 		var work sync.WaitGroup
 		work.Go(func() { in, _ = h.opened(typed) })
-		work.Go(func() {
-			for n := range 20 {
-				id := fmt.Sprintf("p%d-%d", round, n)
-				if s.asked(http.MethodPost, "/sesame/users", `{"id":"`+id+`"}`) != http.StatusCreated {
-					return
-				}
-				added = append(added, id)
-			}
-		})
+		work.Go(func() { added = s.adds(round) })
 		<-time.After(rand.N(250 * time.Millisecond)) // the instant, not a wait for something
 		s.kill()
 		work.Wait()
 		s.start()
 
-		times := 0
-		if in != nil {
-			times, acknowledged = 1, acknowledged+1
-			if p := in.open(s.portal("/")); p.url.Path != "/" {
-				t.Fatalf("round %d: a session that was acknowledged is lost: %v", round, p.url)
-			}
-		}
-		for range 3 {
-			if again, err := h.opened(typed); err != nil {
-				t.Fatal(err)
-			} else if again != nil {
-				times++
-			}
-		}
-		if times > 1 {
-			t.Fatalf("round %d: one code opened %d times", round, times)
-		}
-		for _, id := range added {
-			if got := s.asked(http.MethodGet, "/sesame/users/"+id, ""); got != http.StatusOK {
-				t.Fatalf("round %d: %s was added, and is answered %d", round, id, got)
-			}
-		}
-		acknowledged += len(added)
+		acknowledged += h.stands(round, typed, in, added)
 		if out := s.sesame("key", "show", "900002"); !strings.Contains(out, "lost") {
 			t.Fatalf("round %d: the lost key is no longer lost:\n%s", round, out)
 		}
@@ -148,6 +123,49 @@ func TestKilledAtAnyInstant(t *testing.T) {
 		t.Error("nothing was acknowledged before any kill: the test shows nothing")
 	}
 	t.Logf("%d acts were acknowledged, and all are there", acknowledged)
+}
+
+// adds adds people until one is not acknowledged, and returns who was.
+func (s *server) adds(round int) (added []string) {
+	for n := range 20 {
+		id := fmt.Sprintf("p%d-%d", round, n)
+		if s.asked(http.MethodPost, "/sesame/users", `{"id":"`+id+`"}`) != http.StatusCreated {
+			break
+		}
+		added = append(added, id)
+	}
+	return added
+}
+
+// stands wants what was acknowledged before a fault to be there after it: the
+// session that a PASSCODE opened, or nil, and the people added. That PASSCODE opens
+// once in all. It returns how much was acknowledged.
+func (h *holder) stands(round int, typed string, in *browser, added []string) int {
+	h.t.Helper()
+	times := 0
+	if in != nil {
+		times = 1
+		if p := in.open(h.s.portal("/")); p.url.Path != "/" {
+			h.t.Fatalf("round %d: a session that was acknowledged is lost: %v", round, p.url)
+		}
+	}
+	acknowledged := times + len(added)
+	for range 3 {
+		if again, err := h.opened(typed); err != nil {
+			h.t.Fatal(err)
+		} else if again != nil {
+			times++
+		}
+	}
+	if times > 1 {
+		h.t.Fatalf("round %d: one code opened %d times", round, times)
+	}
+	for _, id := range added {
+		if got := h.s.asked(http.MethodGet, "/sesame/users/"+id, ""); got != http.StatusOK {
+			h.t.Fatalf("round %d: %s was added, and is answered %d", round, id, got)
+		}
+	}
+	return acknowledged
 }
 
 // TestDamagedStore flips a bit in, or cuts the end off, a file of a copied store.

@@ -16,10 +16,7 @@ func TestStoppedAndGoingOn(t *testing.T) {
 	s.person("jdupont", "--group", "enseignants")
 	h := s.holder(t, "jdupont")
 	h.firstLogin(h.open(s.portal("/")))
-	pause := time.Second
-	if rounds(t, 60, 1) > 1 {
-		pause = time.Minute
-	}
+	pause := time.Duration(rounds(t, 60, 1)) * time.Second
 	move(3 * time.Minute)
 	g := s.keys["jdupont"]
 	typed := pin + g.Code(g.StepAt(timeNow().Add(3*time.Minute)))
