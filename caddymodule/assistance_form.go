@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"io"
+	"math"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -22,6 +23,7 @@ const (
 	maxRequestBody  = 64 << 20
 	maxRequestText  = 2 * authcore.MaxDescription // of one field: a little too much is shown again
 	maxRequestParts = 64
+	maxPartHead     = 16 << 10 // of what a part says of itself, and what is read ahead of it
 )
 
 // requestFields are the fields that somebody types, by their names.
@@ -82,7 +84,7 @@ func (x *exchange) requestForm() (sentRequest, *problem, error) {
 
 var (
 	errLongField  = errors.New("a field of the form is too long to be shown again")
-	errOddRequest = errors.New("this is not the form of a request: a field is unknown, comes twice, or there are too many")
+	errOddRequest = errors.New("this is not the form of a request: a field is unknown, comes twice, says too much of itself, or there are too many")
 )
 
 // readRequest reads the form. What a part says of itself but its field's name, such as
@@ -91,9 +93,12 @@ func readRequest(body io.Reader, boundary string) (s sentRequest, err error) {
 	if boundary == "" {
 		return s, errOddRequest
 	}
-	parts, seen := multipart.NewReader(body, boundary), make(map[string]bool)
+	bounded := &headReader{Reader: body}
+	parts, seen := multipart.NewReader(bounded, boundary), make(map[string]bool)
 	for n := 0; ; n++ {
+		bounded.left = maxPartHead
 		part, err := parts.NextRawPart()
+		bounded.left = math.MaxInt
 		if errors.Is(err, io.EOF) {
 			return s, nil
 		}
@@ -110,10 +115,29 @@ func readRequest(body io.Reader, boundary string) (s sentRequest, err error) {
 			seen[name] = true
 			err = s.takeText(part, name)
 		}
+		if err == nil {
+			_, err = io.Copy(io.Discard, part)
+		}
 		if err != nil {
 			return s, err
 		}
 	}
+}
+
+// headReader reads no more than what is left: of the head of a part mime/multipart
+// would keep 10 MiB.
+type headReader struct {
+	io.Reader
+	left int
+}
+
+func (r *headReader) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		return 0, errOddRequest
+	}
+	n, err := r.Reader.Read(p[:min(len(p), r.left)])
+	r.left -= n
+	return n, err
 }
 
 // takeFile takes a picture, if there is room for it. An input for files that holds

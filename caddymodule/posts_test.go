@@ -172,3 +172,22 @@ func TestEveryPostIsBounded(t *testing.T) {
 		c.Close()
 	}
 }
+
+// TestHeadOfAPart: what a part of a request for assistance says of itself is read no
+// further than anybody needs.
+func TestHeadOfAPart(t *testing.T) {
+	for name, head := range map[string]string{
+		"one line":   "A: " + strings.Repeat("b", 8<<20),
+		"many lines": strings.Repeat("A: b\r\n", 1<<20),
+		"no line":    strings.Repeat(" ", 8<<20),
+	} {
+		for _, before := range []string{"", "--x\r\nContent-Disposition: form-data; name=\"screenshot\"\r\n\r\n" + strings.Repeat("a", 10<<20) + "\r\n"} {
+			text := before + "--x\r\n" + head + "\r\n\r\nb\r\n--x--\r\n"
+			body := strings.NewReader(text)
+			_, err := readRequest(body, "x")
+			if read := len(text) - body.Len(); err == nil || read > len(before)+maxPartHead+1<<16 {
+				t.Errorf("%s behind %d bytes: %d bytes were read, %v", name, len(before), read, err)
+			}
+		}
+	}
+}
