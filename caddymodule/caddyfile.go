@@ -54,6 +54,15 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //	sesame {
 //		portal      <origin>
 //		store       badger <directory>
+//		store       etcd <endpoints...> {
+//			ca            <path>
+//			cert          <path>
+//			key           <path>
+//			username      <name>
+//			password_file <path>
+//			prefix        <prefix>
+//			behind        <duration>
+//		}
 //		secret_file <path>
 //		pin {
 //			length <min> <max>
@@ -158,21 +167,6 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		return unknown(d)
 	})
-}
-
-func (a *App) parseStore(d *caddyfile.Dispenser) error {
-	if a.Store != nil {
-		return repeated(d)
-	}
-	args := d.RemainingArgs()
-	switch {
-	case len(args) > 0 && args[0] == "etcd":
-		return d.Err("store etcd is not in this version; use: store badger <directory>")
-	case len(args) != 2 || args[0] != "badger":
-		return d.Err("store takes an engine and its place: store badger <directory>")
-	}
-	a.Store = &Store{Badger: args[1]}
-	return nil
 }
 
 func (a *App) parsePIN(d *caddyfile.Dispenser) error {

@@ -128,6 +128,12 @@ func TestRepeatedKeyword(t *testing.T) {
 		"charset":         "application a {\n%s\n}|charset ascii",
 		"assertion":       "application a {\n%s\n}|assertion",
 
+		"ca":     "store etcd https://a:1 {\n%s\n}|ca /a",
+		"cert":   "store etcd https://a:1 {\n%s\n}|cert /a",
+		"key":    "store etcd https://a:1 {\n%s\n}|key /a",
+		"prefix": "store etcd https://a:1 {\n%s\n}|prefix a/",
+		"behind": "store etcd https://a:1 {\n%s\n}|behind 1s",
+
 		"password_file": "mail {\n%s\n}|password_file /a",
 		"shared_secret": "application a {\n%s\n}|shared_secret X-Secret /a",
 	}

@@ -54,9 +54,10 @@ type settings struct {
 
 // place is where the store and its secrets are.
 type place struct {
-	dir    string // absolute and clean
+	dir    string // absolute and clean; "" with etcd
 	secret string
 	anchor anchorFile
+	etcd   *cluster // nil with the embedded store
 }
 
 // check reads the whole configuration and says in a sentence what is wrong.
@@ -259,13 +260,20 @@ func (a *App) place() (p place, err error) {
 	if a.Store != nil {
 		dir = a.Store.Badger
 	}
-	if p.dir, err = resolvePath(dir, "sesame"); err != nil {
+	if a.Store != nil && a.Store.Etcd != nil {
+		if dir != "" {
+			return p, errors.New("store: there is one, badger or etcd")
+		}
+		if p.etcd, err = a.Store.Etcd.cluster(); err != nil {
+			return p, fmt.Errorf("store etcd: %w", err)
+		}
+	} else if p.dir, err = resolvePath(dir, "sesame"); err != nil {
 		return p, fmt.Errorf("store badger: %w", err)
 	}
 	if p.secret, err = resolvePath(secret, "sesame.secret"); err != nil {
 		return p, fmt.Errorf("secret_file: %w", err)
 	}
-	anchor, err := resolvePath(a.Anchor, defaultAnchor(p.dir))
+	anchor, err := resolvePath(a.Anchor, defaultAnchor(p.name()))
 	if err != nil {
 		return p, fmt.Errorf("anchor: %w", err)
 	}
@@ -279,9 +287,17 @@ func (a *App) place() (p place, err error) {
 	return p, nil
 }
 
+// name is where the store is, for messages, and tells it from others.
+func (p place) name() string {
+	if p.etcd != nil {
+		return p.etcd.name()
+	}
+	return p.dir
+}
+
 // holds tells whether a path is that of the store's directory, or in it.
 func (p place) holds(path string) bool {
-	return strings.HasPrefix(path+string(filepath.Separator), p.dir+string(filepath.Separator))
+	return p.dir != "" && strings.HasPrefix(path+string(filepath.Separator), p.dir+string(filepath.Separator))
 }
 
 // resolvePath gives a configured path, or name in Caddy's data directory, in

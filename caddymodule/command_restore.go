@@ -42,6 +42,9 @@ func (o *offline) read() (place, authcore.Policy, error) {
 	if err != nil {
 		return where, authcore.Policy{}, err
 	}
+	if where.etcd != nil {
+		return where, authcore.Policy{}, errors.New("this command exchanges the directory of an embedded store, and the configuration has its store in etcd: name a directory with --store")
+	}
 	policy, err := app.policy()
 	return where, policy, err
 }

@@ -80,6 +80,34 @@ type Store struct {
 	// The directory of the embedded store, made with mode 0700 when absent. One
 	// server at a time can use it. Default: sesame in Caddy's data directory.
 	Badger string `json:"badger,omitempty"`
+	// A place in etcd, instead, which several servers can use at once: they need the
+	// same secret file.
+	Etcd *Etcd `json:"etcd,omitempty"`
+}
+
+// Etcd is a place in etcd, 3.7 or later.
+type Etcd struct {
+	// The members' client addresses, https://host:port each; http:// only on loopback
+	// addresses.
+	Endpoints []string `json:"endpoints,omitempty"`
+	// The file of the authorities that the members' certificates come from (PEM).
+	// Default: the system's.
+	CA string `json:"ca,omitempty"`
+	// The files of the gate's own certificate and of its key (PEM), read again at each
+	// connection. Default: none.
+	Cert string `json:"cert,omitempty"`
+	Key  string `json:"key,omitempty"`
+	// The user of etcd, with PasswordFile.
+	Username string `json:"username,omitempty"`
+	// The file of the password, one line of visible ASCII characters, which nobody else
+	// may read (mode 0600).
+	PasswordFile string `json:"password_file,omitempty"`
+	// What the keys begin with, up to a slash. Nobody but the gates of this store may
+	// use what is below it. Default: sesame/.
+	Prefix string `json:"prefix,omitempty"`
+	// How long after a session was ended on another server it may still pass here:
+	// 100ms to 1m. A server that cannot know asks etcd for every request. Default: 2s.
+	Behind caddy.Duration `json:"behind,omitempty"`
 }
 
 // PINLength bounds a new PIN, in digits.

@@ -20,7 +20,7 @@ import (
 	"github.com/sesame-gateway/sesame/authcore/store/badgerstore"
 )
 
-// pool holds the open stores by directory. Caddy starts a new configuration
+// pool holds the open stores by directory, or by place in etcd. Caddy starts a new configuration
 // before it stops the old one, and a directory can be opened once only: both use
 // the same store, which closes behind the last of them.
 var pool = caddy.NewUsagePool()
@@ -49,14 +49,17 @@ func (s *openStore) Destruct() error {
 	return s.store.Close()
 }
 
-// errOtherSecret is what a second user of a directory gets whose options differ.
-var errOtherSecret = errors.New("this store is already open with another secret_file: one directory has one; to move the file, stop the server first")
+// errOtherSecret is what a second user of a store gets whose options differ.
+var errOtherSecret = errors.New("this store is already open with another secret_file: one store has one; to move the file, stop the server first")
 
 // acquire takes a reference on the store of a place, which it opens when nobody
 // has it open. The caller gives the reference back with pool.Delete(key), but
 // only when there is no error.
 func acquire(where place, log *slog.Logger) (s *openStore, key string, err error) {
-	key = resolveLinks(where.dir)
+	key = where.name()
+	if where.etcd == nil {
+		key = resolveLinks(key)
+	}
 	v, loaded, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) { return openPlace(where, log) })
 	if err != nil {
 		return nil, "", err
@@ -74,7 +77,10 @@ func acquire(where place, log *slog.Logger) (s *openStore, key string, err error
 
 // openPlace opens a store with its secrets, or makes both when neither exists.
 func openPlace(where place, log *slog.Logger) (caddy.Destructor, error) {
-	content, secrets, err := loadOrMakeSecrets(where)
+	if where.etcd != nil {
+		return openCluster(where, log)
+	}
+	content, secrets, err := loadOrMakeSecrets(where, func() (bool, error) { return exists(where.dir) })
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +91,24 @@ func openPlace(where place, log *slog.Logger) (caddy.Destructor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the store in %s: %w", where.dir, err)
 	}
+	return openGate(where, st, content, secrets, log)
+}
+
+// openCluster is openPlace in etcd, which is asked first whether anything is there.
+func openCluster(where place, log *slog.Logger) (caddy.Destructor, error) {
+	st, err := where.etcd.open(log)
+	if err != nil {
+		return nil, fmt.Errorf("the store in %s: %w", where.name(), err)
+	}
+	content, secrets, err := loadOrMakeSecrets(where, func() (bool, error) { return used(st) })
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return openGate(where, st, content, secrets, log)
+}
+
+// openGate makes a gate of an open store, which it closes when it cannot.
+func openGate(where place, st store.Store, content []byte, secrets *authcore.Secrets, log *slog.Logger) (caddy.Destructor, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
 	gate, err := authcore.New(ctx, authcore.Config{
@@ -92,7 +116,7 @@ func openPlace(where place, log *slog.Logger) (caddy.Destructor, error) {
 		Anchor: func() (*authcore.Anchor, error) { return where.anchor.read(secrets) },
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the store in %s: %w", where.dir, err), st.Close())
+		return nil, errors.Join(fmt.Errorf("the store in %s: %w", where.name(), err), st.Close())
 	}
 	content = completeSecrets(where.secret, content, secrets, log)
 	s := &openStore{where: where, store: st, gate: gate, post: startCourier(gate), log: log, sum: sha256.Sum256(content)}
@@ -106,6 +130,9 @@ func openPlace(where place, log *slog.Logger) (caddy.Destructor, error) {
 func (s *openStore) join(where place, log *slog.Logger) error {
 	if where.secret != s.where.secret {
 		return errOtherSecret
+	}
+	if where.etcd != nil && where.etcd.with != s.where.etcd.with {
+		return errOtherAccess
 	}
 	content, secrets, err := loadSecrets(where.secret)
 	if err != nil {

@@ -16,20 +16,20 @@ import (
 const maxSecretFile = 1 << 20
 
 // loadOrMakeSecrets reads the secret file of a place, or makes one where there
-// is neither a secret file nor a store. A store without its secrets is never
+// is neither a secret file nor a store that is in use. A store without its secrets is never
 // given new ones: they would not open it, and hide that the right ones are
 // missing.
-func loadOrMakeSecrets(where place) (content []byte, s *authcore.Secrets, err error) {
+func loadOrMakeSecrets(where place, used func() (bool, error)) (content []byte, s *authcore.Secrets, err error) {
 	content, s, err = loadSecrets(where.secret)
 	if !errors.Is(err, os.ErrNotExist) {
 		return content, s, err
 	}
-	full, errDir := exists(where.dir)
-	if errDir != nil {
-		return nil, nil, fmt.Errorf("looking into the store's directory: %w", errDir)
+	full, errUsed := used()
+	if errUsed != nil {
+		return nil, nil, fmt.Errorf("looking into the store: %w", errUsed)
 	}
 	if full {
-		return nil, nil, fmt.Errorf("the store in %s exists but its secret file %s is missing: restore the file from where you keep its copy; without it nothing in the store can be read", where.dir, where.secret)
+		return nil, nil, fmt.Errorf("the store in %s exists but its secret file %s is missing: restore the file from where you keep its copy; without it nothing in the store can be read", where.name(), where.secret)
 	}
 	if err := makeSecrets(where.secret); err != nil {
 		return nil, nil, fmt.Errorf("making the secret file: %w", err)

@@ -237,7 +237,7 @@ func TestDefaultPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "caddy")
-	want := place{filepath.Join(data, "sesame"), filepath.Join(data, "sesame.secret"), anchorFile(filepath.Join(data, defaultAnchor(filepath.Join(data, "sesame"))))}
+	want := place{filepath.Join(data, "sesame"), filepath.Join(data, "sesame.secret"), anchorFile(filepath.Join(data, defaultAnchor(filepath.Join(data, "sesame")))), nil}
 	if got != want {
 		t.Errorf("the default place is %+v, want %+v", got, want)
 	}
