@@ -217,7 +217,7 @@ func TestDamagedBackups(t *testing.T) {
 	newBench(t).refused("one of another store", file, "another secret file")
 	b.refused("a later one", bytes.Replace(file, []byte(`{"version":1,`), []byte(`{"version":2,`), 1), "a later version of Sésame")
 	b.refused("an early one", bytes.Replace(file, []byte(`{"version":1,`), []byte(`{"version":0,`), 1), "an earlier version of Sésame")
-	b.refused("one of a later store", bytes.Replace(file, []byte(`"schema":1,`), []byte(`"schema":2,`), 1), "a later version of Sésame")
+	b.refused("one of a later store", bytes.Replace(file, fmt.Appendf(nil, `"schema":%d,`, schema), fmt.Appendf(nil, `"schema":%d,`, schema+1), 1), "a later version of Sésame")
 	b.refused("nothing", nil, "no backup")
 }
 

@@ -12,7 +12,7 @@ import (
 // schema is the version of all that the records of a store say together. A store
 // of an earlier one is brought forward when it is opened, one of a later one is
 // refused.
-const schema = 1
+const schema = 2
 
 // ErrNewerStore is returned for a store that a later version of the program wrote.
 var ErrNewerStore = errors.New("the store was written by a later version of Sésame: run that version, or restore a backup made by this one")
@@ -31,7 +31,7 @@ type identityRecord struct {
 
 // migrations bring a store forward: the n-th from schema n to n+1. Each may be
 // broken off anywhere and run again, and none is ever removed.
-var migrations = []func(context.Context, *Gate) error{identify}
+var migrations = []func(context.Context, *Gate) error{identify, enterMembers}
 
 // checkSchema refuses a store that this program does not know. Errors:
 // ErrWrongSecret, ErrNewerStore, the store's.

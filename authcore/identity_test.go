@@ -54,7 +54,7 @@ func TestNewerStore(t *testing.T) {
 	id.Schema = schema + 1
 	b.setIdentity(&id)
 	before := b.dump()
-	if err := b.openedAgain(); !errors.Is(err, ErrNewerStore) || !strings.Contains(err.Error(), "its schema is 2, this program knows up to 1") {
+	if err := b.openedAgain(); !errors.Is(err, ErrNewerStore) || !strings.Contains(err.Error(), "its schema is 3, this program knows up to 2") {
 		t.Errorf("it is opened: %v", err)
 	}
 	if b.dump() != before {
