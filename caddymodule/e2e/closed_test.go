@@ -30,7 +30,9 @@ func (s *server) attempt(t *testing.T, config string) (serves bool) {
 		cmd.Wait()
 	})
 	const served = "serving initial configuration"
-	s.log.await(t, func(log string) bool { return strings.Contains(log, served) || strings.Contains(log, `"level":"error"`) })
+	s.log.await(t, func(log string) bool {
+		return strings.Contains(log, served) || strings.Contains(log, `"level":"error"`)
+	})
 	return strings.Contains(s.log.String(), served)
 }
 
