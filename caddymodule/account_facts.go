@@ -22,6 +22,9 @@ func shownKey(k authcore.KeyInfo, at time.Time) ui.OwnKey {
 	if past(k.Expires, at) || past(k.Ends, at) {
 		shown.State, shown.Replaced, shown.ChangePIN = ui.KeyOver, time.Time{}, false
 	}
+	if shown.State == ui.KeyOver && !past(k.Expires, at) {
+		shown.Expires = time.Time{} // it is over before its day
+	}
 	return shown
 }
 

@@ -39,6 +39,9 @@ func (s *screen) KeyState(k OwnKey) string {
 	return s.say("account.key." + keyStates[k.State])
 }
 
+// Over reports whether the key is over, be it that it has expired.
+func (k OwnKey) Over() bool { return k.State == KeyOver }
+
 // CanChange reports whether the holder can change the PIN: the key opens.
 func (k OwnKey) CanChange() bool { return k.State == KeyInService || k.State == KeyToSync }
 
