@@ -14,6 +14,7 @@ type personData struct {
 	Keys     []authcore.KeyInfo `json:"keys"`
 	Sessions []sessionView      `json:"sessions"`
 	Events   []authcore.Event   `json:"events"`
+	Requests []requestView      `json:"requests"` // sent while logged in, without descriptions
 }
 
 func exportUser(c *adminCall) (any, error) {
@@ -27,7 +28,10 @@ func exportUser(c *adminCall) (any, error) {
 	}
 	data := personData{
 		Keys: append([]authcore.KeyInfo{}, d.Keys...), Sessions: make([]sessionView, 0, len(d.Sessions)),
-		Events: append([]authcore.Event{}, d.Events...),
+		Events: append([]authcore.Event{}, d.Events...), Requests: make([]requestView, 0, len(d.Requests)),
+	}
+	for _, r := range d.Requests {
+		data.Requests = append(data.Requests, viewRequest(r))
 	}
 	if d.Account != nil {
 		u := viewUser(*d.Account)
