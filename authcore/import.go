@@ -148,6 +148,9 @@ func (i *Import) Add(ctx context.Context, line int, n NewKey) error {
 	return nil
 }
 
+// Importing reports whether keys are being imported.
+func (g *Gate) Importing() bool { return g.shared.importing.Load() }
+
 // staged is a key as it waits for its import.
 func (n NewKey) staged(s *Secrets) stagedKey {
 	return stagedKey{

@@ -111,6 +111,7 @@ var adminRoutes = []adminRoute{
 	{http.MethodDelete, "/sesame/assistance/{reference}", nil, removeRequest},
 	{http.MethodGet, "/sesame/assistance/{reference}/screenshots/{number}", nil, showScreenshot},
 	{http.MethodGet, "/sesame/stock/{establishment}", nil, showStock},
+	{http.MethodGet, "/sesame/doctor", []string{"ntp"}, diagnose},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.

@@ -152,6 +152,7 @@ type adminBench struct {
 	*cast
 	t     *testing.T
 	store store.Store
+	app   *App
 	mux   *http.ServeMux
 	seen  requestLog
 }
@@ -186,8 +187,8 @@ func newAdminBench(t *testing.T) *adminBench {
 	b := &adminBench{cast: &cast{t: t, clock: adminStart}, t: t, mux: http.NewServeMux()}
 	b.store = store.NewMemory(b.now)
 	b.open(b.store, secrets)
-	app := castApp(t)
-	api := adminAPI{func() (*authcore.Gate, *App, error) { return b.gate, app, nil }}
+	b.app = castApp(t)
+	api := adminAPI{func() (*authcore.Gate, *App, error) { return b.gate, b.app, nil }}
 	serveAdmin(b.mux, api)
 	return b
 }

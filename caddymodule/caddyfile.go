@@ -64,6 +64,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			behind        <duration>
 //		}
 //		secret_file <path>
+//		ntp         <host>|<host:port>
 //		pin {
 //			length <min> <max>
 //		}
@@ -144,6 +145,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return word(d, &a.SecretFile)
 		case "anchor":
 			return word(d, &a.Anchor)
+		case "ntp":
+			return word(d, &a.NTP)
 		case "pin":
 			return a.parsePIN(d)
 		case "session":

@@ -99,6 +99,7 @@ func TestRepeatedKeyword(t *testing.T) {
 		"store":       "store badger /a",
 		"secret_file": "secret_file /a",
 		"anchor":      "anchor /a",
+		"ntp":         "ntp a",
 		"pin":         "pin {\n length 4 8\n}",
 		"session":     "session {\n idle 1h\n}",
 		"assistance":  "assistance A",

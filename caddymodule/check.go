@@ -90,6 +90,11 @@ func (a *App) check() (*settings, error) {
 	if err := a.checkAssistance(s); err != nil {
 		return nil, fmt.Errorf("assistance: %w", err)
 	}
+	if a.NTP != "" {
+		if _, err := timeServerAddress(a.NTP); err != nil {
+			return nil, fmt.Errorf("ntp: %w", err)
+		}
+	}
 	s.names = newNameSet(a.headerNames()...)
 	return s, a.checkDemo(s)
 }

@@ -33,6 +33,10 @@ type App struct {
 	// .before. Default: one in Caddy's data directory.
 	Anchor string `json:"anchor,omitempty"`
 
+	// The time server, HOST or HOST:PORT, that the command sesame doctor compares the
+	// clock with. Default: none. Nothing else asks it.
+	NTP string `json:"ntp,omitempty"`
+
 	// How long a new PIN must be. Default: 4 to 8 digits.
 	PIN *PINLength `json:"pin,omitempty"`
 

@@ -163,13 +163,11 @@ func TestKilledUnderOperators(t *testing.T) {
 		}
 		_ = s.asked(http.MethodDelete, "/sesame/sessions/"+number, "")
 		byNew := l.opens(h, chosen)
-		byOld := l.opensOld(h, old)
+		byOld := l.finishes(h, old, chosen)
 		if byNew == byOld || changed && !byNew {
 			t.Fatalf("round %d: the new PIN opens: %t, the old one: %t; the change was acknowledged: %t", round, byNew, byOld, changed)
 		}
-		if byNew {
-			old, chosen = chosen, old
-		}
+		old, chosen = chosen, old
 		l.wantLocked()
 		if l.opens(locked, pin) {
 			t.Fatalf("round %d: the locked key opens", round)
@@ -183,13 +181,19 @@ func TestKilledUnderOperators(t *testing.T) {
 	}
 }
 
-// opensOld tells whether the PIN of before is still the one: it opens, or leads to
-// the choice of another, which is still wanted then.
-func (l *life) opensOld(h *holder, old string) bool {
+// finishes tells whether the PIN of before is still the one, and has the change
+// that is still wanted then made.
+func (l *life) finishes(h *holder, old, chosen string) bool {
 	l.t.Helper()
 	b, p := h.fresh()
 	p = b.submit(p, "identifier", h.id, "passcode", old+l.code(h.id))
-	return p.url.Path == "/" || p.url.Path == "/.sesame/pin"
+	if p.url.Path != "/.sesame/pin" {
+		return false
+	}
+	p = b.submit(p, "pin", chosen, "pin_again", chosen)
+	h.at(p, "/.sesame/synchronise")
+	h.at(b.submit(p, "passcode", chosen+l.code(h.id)), "/")
+	return true
 }
 
 func count(did bool) int {

@@ -75,15 +75,16 @@ type Options struct {
 	// Badger to write out its tables. Zero means 10 seconds.
 	CloseTimeout time.Duration
 	// MinFree is the free space on the file system, in bytes, below which
-	// nothing is written. Zero means 64 MiB: what Badger may take for its
-	// tables in memory before the next look, and as much again.
+	// nothing is written. Zero means LeastFree.
 	MinFree uint64
 }
 
-const (
-	defaultCloseTimeout = 10 * time.Second
-	defaultMinFree      = 64 << 20
-)
+// LeastFree is the free space, in bytes, below which nothing is written unless
+// Options say otherwise: what Badger may take for its tables in memory before the
+// next look, and as much again.
+const LeastFree = 64 << 20
+
+const defaultCloseTimeout = 10 * time.Second
 
 // withDefaults fills in what is zero.
 func (o Options) withDefaults() Options {
@@ -97,7 +98,7 @@ func (o Options) withDefaults() Options {
 		o.CloseTimeout = defaultCloseTimeout
 	}
 	if o.MinFree == 0 {
-		o.MinFree = defaultMinFree
+		o.MinFree = LeastFree
 	}
 	return o
 }

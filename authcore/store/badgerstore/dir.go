@@ -80,7 +80,7 @@ func inspect(dir string) error {
 
 // room returns ErrFull if dir has less than so many bytes of free space.
 func room(dir string, least uint64) error {
-	left, err := free(dir)
+	left, err := Free(dir)
 	if err == nil && left < least {
 		return fmt.Errorf("%w: %d MiB are free, %d MiB are wanted", ErrFull, left>>20, least>>20)
 	}

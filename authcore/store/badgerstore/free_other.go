@@ -4,7 +4,7 @@ package badgerstore
 
 import "math"
 
-// free does not know, and never holds up a write.
-func free(string) (uint64, error) {
+// Free does not know, and never holds up a write.
+func Free(string) (uint64, error) {
 	return math.MaxUint64, nil
 }

@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// free returns the space left to us on the file system of dir, in bytes.
-func free(dir string) (uint64, error) {
+// Free returns the space left to us on the file system of dir, in bytes;
+// math.MaxUint64 where that is not known.
+func Free(dir string) (uint64, error) {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(dir, &fs); err != nil {
 		return 0, fmt.Errorf("badgerstore: free space of %s: %w", dir, err)
