@@ -17,14 +17,14 @@ func enrolled(t tb) (*bench, Token) {
 	return b, r.Browser
 }
 
-// A flood against a name does not keep its owner away: ten thousand attempts from
-// a thousand addresses, and the first PASSCODE from the owner's browser opens.
+// A flood against a name does not keep its owner away: three thousand attempts
+// from three hundred addresses, and the first PASSCODE from the owner's browser opens.
 func TestFloodAgainstAName(t *testing.T) {
 	b, known := enrolled(t)
 	home := b.from
 	outcomes := map[Outcome]int{}
 	a := netip.MustParseAddr("198.51.100.0")
-	for i := range 10_000 {
+	for i := range 3000 {
 		if i%10 == 0 {
 			a = a.Next()
 		}
@@ -32,7 +32,7 @@ func TestFloodAgainstAName(t *testing.T) {
 		outcomes[b.guess("jdupont").Outcome]++
 		b.pass(20 * time.Millisecond)
 	}
-	if outcomes[Granted] != 0 || outcomes[Denied] < 1000 || outcomes[Slowed] < 1000 {
+	if outcomes[Granted] != 0 || outcomes[Denied] < 300 || outcomes[Slowed] < 300 {
 		t.Fatalf("of the flood came %v", outcomes)
 	}
 	b.from = home

@@ -249,10 +249,10 @@ func TestCleanMakesItFit(t *testing.T) {
 		file []byte
 		kind string
 	}{
-		"a large PNG":     {asPNG(t, corners(5120, 2880)), "image/png"},
+		"a large PNG":     {asPNG(t, corners(2736, 1539)), "image/png"},
 		"a rough PNG":     {asPNG(t, noise(1000, 800)), "image/jpeg"},
 		"a rough JPEG":    {asJPEG(t, noise(1600, 1200)), "image/jpeg"},
-		"a line of a PNG": {asPNG(t, corners(screenshot.MaxPoints/2, 1)), "image/png"},
+		"a line of a PNG": {asPNG(t, corners(4_300_000, 1)), "image/png"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if len(c.file) > screenshot.MaxFile {
