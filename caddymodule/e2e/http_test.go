@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,7 +34,7 @@ func talk(t *testing.T, address, bytes string) (answers []page) {
 	for {
 		resp, err := http.ReadResponse(from, nil)
 		if err != nil {
-			if late, ok := err.(net.Error); ok && late.Timeout() {
+			if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
 				t.Errorf("no end of the answers to %.100q", bytes)
 			}
 			return answers
