@@ -18,27 +18,29 @@ import (
 // focused names what has the focus, by its id, its class or its address.
 const focused = `(() => {
 	const e = document.activeElement;
-	return e.id || e.dataset.reveal || e.className || e.getAttribute("href") || e.tagName;
+	return e.id || e.dataset.reveal || e.className || (e.getAttribute("href") || "").split(/[?#]/)[0] || e.tagName;
 })()`
 
 // The order of the keys is the order of the page, and the focus can be seen
 // wherever it is.
 func TestBrowserKeyboardOrder(t *testing.T) {
 	s, ctx := newSite(t), newBrowser(t)
+	const help = "https://portail.example.org/.sesame/assistance" // with the reference of the refusal
+	const change, lost = "https://portail.example.org/.sesame/account/pin", "https://portail.example.org/.sesame/account/lost"
 	for _, c := range []struct {
 		state string
 		start string
 		order []string
 	}{
-		{"login", "identifier", []string{"passcode", "reveal", "button", "https://portail.example.org/.sesame/assistance"}},
-		{"login-refused", "notice", []string{"identifier", "passcode", "reveal", "button"}},
+		{"login", "identifier", []string{"passcode", "reveal", "button", help}},
+		{"login-refused", "notice", []string{help, "identifier", "passcode", "reveal", "button"}},
 		{"login-sessionEnded", "passcode", []string{"reveal", "button"}},
 		{"pin", "BODY", []string{"skip", "bar-link", "pin", "reveal", "pin_again", "button"}},
-		{"pin-pinMismatch", "notice", []string{"pin", "reveal", "pin_again", "button"}},
+		{"pin-pinMismatch", "notice", []string{help, "pin", "reveal", "pin_again", "button"}},
 		{"synchronise", "BODY", []string{"skip", "bar-link", "passcode", "reveal", "button"}},
-		{"nextCode-refused", "notice", []string{"code", "button"}},
+		{"nextCode-refused", "notice", []string{help, "code", "button"}},
 		{"portal", "BODY", []string{"skip", "bar-link", "bar-link", "application-link", "application-link", "application-link"}},
-		{"account-several", "BODY", []string{"skip", "bar-link", "bar-link", "bar-link", "button button-second", "button button-second", "button"}},
+		{"account-several", "BODY", []string{"skip", "bar-link", "bar-link", change, lost, change, lost, lost, lost, change, lost}},
 		{"kept", "BODY", []string{"skip", "bar-link", "bar-link", "button", "button button-second"}},
 		{"logout", "BODY", []string{"skip", "bar-link", "button"}},
 	} {
@@ -367,7 +369,7 @@ func TestBrowserWithoutJavaScript(t *testing.T) {
 		t.Errorf("instead of the countdown there is %q", got)
 	}
 	shoot(ctx, t, "login-refused.fr.nojs")
-	do(ctx, t, chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("4938627351"))
+	do(ctx, t, chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("4938627351")) // behind the link to the assistance
 	if _, err := chromedp.RunResponse(ctx, chromedp.KeyEvent(kb.Enter)); err != nil {
 		t.Fatal(err)
 	}
