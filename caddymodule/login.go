@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/sesame-gateway/sesame/authcore"
 	"github.com/sesame-gateway/sesame/ui"
@@ -111,47 +110,6 @@ func (x *exchange) goesOn(s step, target string) bool {
 // forKept tells whether a kept form waits behind the login.
 func (v view) forKept() bool {
 	return v.site != nil && strings.HasPrefix(strings.TrimPrefix(v.target, v.site.origin.String()), ui.PathKept)
-}
-
-// lacks says why somebody who is logged in must log in anew for the page they
-// want to open: their last code is too old for it, or it takes a passkey. 0 is that
-// they need not. The new session takes the place of the old one, under another name.
-func (x *exchange) lacks(s authcore.Session, a authcore.Account, target string) authcore.Why {
-	to, address := x.app.origins.target(target)
-	if to == nil {
-		return 0
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return 0
-	}
-	path, method := u.EscapedPath(), http.MethodGet
-	if to.isPortal() {
-		return x.ownLacks(s, path)
-	}
-	if path == ui.PathKept { // to send a form there again
-		path, method = u.Query().Get(paramPage), http.MethodPost
-	}
-	what := authcore.Access{Address: x.client(), Paths: pathReadings(path), Methods: []string{method}}
-	if r := to.requirement.Decide(s, a, what, x.gate.Now()); r.Decision == authcore.StepUp {
-		return r.Why
-	}
-	return 0
-}
-
-// ownLacks is lacks for the portal's own pages.
-func (x *exchange) ownLacks(s authcore.Session, path string) authcore.Why {
-	fresh := true
-	switch {
-	case path == ui.PathPasskeyAdd:
-		fresh = s.RecentCode(x.gate.Now())
-	case path == ui.PathPasskeyRemove, path == ui.PathAccountLost, actPaths[path]:
-		fresh = s.Recent(x.gate.Now())
-	}
-	if !fresh {
-		return authcore.CodeTooOld
-	}
-	return 0
 }
 
 // stale tells whether a login is better begun anew: over, or so near its end
@@ -345,110 +303,4 @@ func (x *exchange) endFormer(token authcore.Token) error {
 		return nil
 	}
 	return err
-}
-
-// pinNotices are the words for what the policy has against a PIN.
-var pinNotices = map[authcore.PINProblem]ui.Notice{
-	authcore.PINTooShort:   ui.NoticePINTooShort,
-	authcore.PINTooLong:    ui.NoticePINTooLong,
-	authcore.PINRepeats:    ui.NoticePINRepeated,
-	authcore.PINSequence:   ui.NoticePINSequence,
-	authcore.PINDate:       ui.NoticePINDate,
-	authcore.PINCommon:     ui.NoticePINCommon,
-	authcore.PINFromSerial: ui.NoticePINFromSerial,
-	authcore.PINFromCode:   ui.NoticePINFromCode,
-	authcore.PINMismatch:   ui.NoticePINMismatch,
-
-	authcore.PINActivationMissing: ui.NoticeActivationMissing,
-	authcore.PINActivationWrong:   ui.NoticeActivationWrong,
-	authcore.PINUnchanged:         ui.NoticePINUnchanged,
-}
-
-func readLogin(f form) (authcore.Answer, ui.Notice) {
-	id, err := authcore.ParseIdentifier(f[ui.FieldIdentifier])
-	switch {
-	case errors.Is(err, authcore.ErrIdentifierMissing):
-		return nil, ui.NoticeIdentifierMissing
-	case errors.Is(err, authcore.ErrIdentifierIsPasscode):
-		return nil, ui.NoticeIdentifierLooksLikePasscode
-	case err != nil:
-		return nil, ui.NoticeIdentifierMalformed
-	}
-	passcode, notice := readPasscode(f[ui.FieldPasscode])
-	return authcore.PasscodeAnswer{Identifier: id, Passcode: passcode}, notice
-}
-
-func readNewPIN(f form) (authcore.Answer, ui.Notice) {
-	pin, err := authcore.ParsePIN(f[ui.FieldPIN])
-	again, errAgain := authcore.ParsePIN(f[ui.FieldPINAgain])
-	err = errors.Join(err, errAgain)
-	switch {
-	case errors.Is(err, authcore.ErrPINMissing):
-		return nil, ui.NoticePINMissing
-	case err != nil:
-		return nil, ui.NoticePINNotDigits
-	}
-	activation, err := authcore.ParseActivation(f[ui.FieldActivation])
-	if err != nil {
-		return nil, ui.NoticeActivationMalformed
-	}
-	return authcore.NewPINAnswer{PIN: pin, Again: again, Activation: activation}, ui.NoticeNone
-}
-
-func readNewPasscode(f form) (authcore.Answer, ui.Notice) {
-	passcode, notice := readPasscode(f[ui.FieldPasscode])
-	return authcore.NewPasscodeAnswer{Passcode: passcode}, notice
-}
-
-func readNextCode(f form) (authcore.Answer, ui.Notice) {
-	code, notice := readPasscode(f[ui.FieldCode])
-	return authcore.NextCodeAnswer{Code: code}, notice
-}
-
-// readPasscode reads a PASSCODE or a code alone.
-func readPasscode(typed string) (authcore.Passcode, ui.Notice) {
-	p, err := authcore.ParsePasscode(typed)
-	switch {
-	case errors.Is(err, authcore.ErrPasscodeMissing):
-		return p, ui.NoticePasscodeMissing
-	case errors.Is(err, authcore.ErrPasscodeNotDigits):
-		return p, ui.NoticePasscodeNotDigits
-	case err != nil && len(strings.Join(strings.FieldsFunc(typed, unicode.IsSpace), "")) < ui.DefaultDigits:
-		return p, ui.NoticePasscodeTooShort
-	case err != nil:
-		return p, ui.NoticePasscodeTooLong
-	}
-	return p, ui.NoticeNone
-}
-
-// drawLogin draws the first page. When to try again comes from the clock alone,
-// the same for everybody: a key's own period would tell that the key exists.
-func drawLogin(x *exchange, v view) (ui.Page, error) {
-	// A passkey is added, and a PIN changed, behind a PASSCODE only.
-	path := strings.TrimPrefix(v.target, x.app.portal.origin.String())
-	passkeys := x.gate.HasPasskeys() && path != ui.PathPasskeyAdd && path != ui.PathAccountPIN
-	p := ui.Login{Passkeys: passkeys, Identifier: v.form[ui.FieldIdentifier], Target: v.target, Notice: v.notice}
-	if v.site != nil && !v.site.isPortal() {
-		p.Application = v.site.name
-	}
-	if v.notice == ui.NoticeRefused || v.notice == ui.NoticeCodeUsed {
-		p.Wait = ui.Wait{Remaining: time.Minute - time.Duration(now().UnixNano())%time.Minute, Period: time.Minute}
-	}
-	return p, nil
-}
-
-func drawNewPIN(x *exchange, v view) (ui.Page, error) {
-	d, err := x.gate.Display(x.r.Context(), v.challenge)
-	pol := x.gate.Policy()
-	return ui.NewPIN{Min: pol.PINMin, Max: pol.PINMax, SerialTail: d.Serial.Tail(), Activation: d.Activation, Change: v.challenge.Change(), Until: v.challenge.Expires, Notice: v.notice}, err
-}
-
-func drawSynchronise(x *exchange, v view) (ui.Page, error) {
-	d, err := x.gate.Display(x.r.Context(), v.challenge)
-	return ui.Synchronise{Change: v.challenge.Change(), Digits: ui.Digits(d.Digits), Wait: ui.Wait{Remaining: d.Remaining, Period: d.Period}, Until: v.challenge.Expires, Notice: v.notice}, err
-}
-
-func drawNextCode(x *exchange, v view) (ui.Page, error) {
-	d, err := x.gate.Display(x.r.Context(), v.challenge)
-	return ui.NextCode{Digits: ui.Digits(d.Digits), Wait: ui.Wait{Remaining: d.Remaining, Period: d.Period}, Until: v.challenge.Expires, Notice: v.notice}, err
 }
