@@ -5,6 +5,7 @@ package states
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sesame-gateway/sesame/ui"
@@ -136,7 +137,12 @@ func reached(c ui.Contact) ui.Frame {
 
 // All lists every page in every state that it can be met in.
 func All() []State {
-	all := []State{
+	return slices.Concat(loginStates(), portalStates(), accountStates(), passkeyStates(), assistanceStates(), console(), noticeStates())
+}
+
+// loginStates are those of a login and its end.
+func loginStates() []State {
+	return []State{
 		{"login", Plain, ui.Login{}},
 		{"login-application", Full(Plain), ui.Login{Application: "Carnet de notes", Target: "https://notes.example.org/classe?id=6B"}},
 		{"login-8-digits", Plain, ui.Login{Digits: 8}},
@@ -147,32 +153,44 @@ func All() []State {
 		{"login-formKept", Plain, ui.Login{Application: "Carnet de notes", Notice: ui.NoticeFormKept}},
 		{"login-slowed", slowed, ui.Login{Identifier: "cmartin", Notice: ui.NoticeSlowed}},
 		{"login-reference-alone", Refused, ui.Login{}},
-
 		{"pin", Plain, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until}},
 		{"pin-exact", Full(Plain), ui.NewPIN{Min: 6, Max: 6}},
 		{"pin-activation", Plain, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until, Activation: true}},
 		{"pin-change", Plain, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until, Change: true}},
 		{"pin-pinUnchanged", Refused, ui.NewPIN{Min: 4, Max: 8, SerialTail: "4821", Until: until, Change: true, Notice: ui.NoticePINUnchanged}},
-
 		{"synchronise", Plain, ui.Synchronise{Wait: Wait, Until: until}},
 		{"synchronise-slowed", slowed, ui.Synchronise{Wait: Wait, Until: until, Notice: ui.NoticeSlowed}},
 		{"synchronise-change", Plain, ui.Synchronise{Change: true, Wait: Wait, Until: until}},
 		{"synchronise-no-countdown", Full(Plain), ui.Synchronise{Digits: 8}},
-
 		{"nextCode", Plain, ui.NextCode{Wait: Wait, Until: until}},
 		{"nextCode-no-countdown", Full(Plain), ui.NextCode{Digits: 8}},
+		{"logout", SignedIn(), ui.Logout{}},
+		{"loggedOut", stating(ui.ConformityNone), ui.LoggedOut{}},
+	}
+}
 
+// portalStates are those of the portal, of refusals and of kept forms.
+func portalStates() []State {
+	return []State{
 		{"portal", SignedIn(), ui.Portal{Applications: Applications}},
 		{"portal-keyInService", Full(SignedIn()), ui.Portal{Applications: Applications[:1], Notice: ui.NoticeKeyInService}},
 		{"portal-pinChanged", SignedIn(), ui.Portal{Applications: Applications[:1], Notice: ui.NoticePINChanged}},
 		{"portal-console", SignedIn(), ui.Portal{Applications: Applications[:1], Console: true}},
 		{"portal-empty", SignedIn(), ui.Portal{}},
 		{"portal-empty-contact", Full(SignedIn()), ui.Portal{}},
-
 		{"portal-empty-referents", Referred(SignedIn()), ui.Portal{}},
 		{"problem-forbidden-referents", Full(Referred(afterRefusal(SignedIn()))), ui.Problem{Kind: ui.ProblemForbidden, Application: "Carnet de notes"}},
+		{"kept", SignedIn(), kept},
+		{"kept-full", Full(SignedIn()), kept},
+		{"problem-network-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemNetwork, Application: "Carnet de notes"}},
+		{"problem-untold-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemUntold, Application: "Carnet de notes"}},
+		{"problem-forbidden-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemForbidden, Application: "Carnet de notes"}},
+	}
+}
 
-		{"logout", SignedIn(), ui.Logout{}},
+// accountStates are those of the account.
+func accountStates() []State {
+	return []State{
 		{"account", SignedIn(), ui.Account{Keys: keys[:1], Sessions: sessions[:1], Connections: connections[:2]}},
 		{"account-several", Full(SignedIn()), ui.Account{Keys: keys, Sessions: sessions, Passkeys: true, Connections: connections, Language: ui.English}},
 		{"account-none", SignedIn(), ui.Account{Sessions: sessions[:1], Passkeys: true}},
@@ -185,8 +203,12 @@ func All() []State {
 		{"accountLostDone-passkeys", Plain, ui.AccountLostDone{Tail: "4821", Passkeys: true}},
 		{"account-sessionClosed", SignedIn(), ui.Account{Sessions: sessions[:2], Notice: ui.NoticeSessionClosed}},
 		{"account-othersClosed", SignedIn(), ui.Account{Sessions: sessions[:1], Notice: ui.NoticeOthersClosed}},
-		{"kept", SignedIn(), kept},
-		{"kept-full", Full(SignedIn()), kept},
+	}
+}
+
+// passkeyStates are those of passkeys.
+func passkeyStates() []State {
+	return []State{
 		{"login-passkey", Plain, ui.Login{Passkeys: true}},
 		{"login-passkey-application", Full(Plain), ui.Login{Passkeys: true, Application: "Carnet de notes", Target: "https://notes.example.org/classe?id=6B"}},
 		{"passkeyWanted", SignedIn(), ui.PasskeyWanted{Application: "Carnet de notes", Target: "https://notes.example.org/classe?id=6B"}},
@@ -201,7 +223,12 @@ func All() []State {
 		{"passkeyRemove", SignedIn(), ui.PasskeyRemove{ID: "1a2b3c4d5e", Name: "Téléphone"}},
 		{"passkeyRemove-own", SignedIn(), ui.PasskeyRemove{ID: "1a2b3c4d5e", Name: "Téléphone", Own: true}},
 		{"passkeyRemove-passkeyLast", SignedIn(), ui.PasskeyRemove{ID: "1a2b3c4d5e", Name: "Téléphone", Notice: ui.NoticePasskeyLast}},
-		{"loggedOut", stating(ui.ConformityNone), ui.LoggedOut{}},
+	}
+}
+
+// assistanceStates are those of the assistance.
+func assistanceStates() []State {
+	return []State{
 		{"assistance", stating(ui.ConformityFull), ui.Assistance{}},
 		{"assistance-contact", Full(SignedIn()), ui.Assistance{}},
 		{"assistance-no-number", reached(ui.Contact{Name: "Référent numérique du collège", Phone: "poste affiché à l’accueil"}), ui.Assistance{}},
@@ -212,11 +239,11 @@ func All() []State {
 		{"assistance-requestBusy", Plain, ui.Assistance{Form: "nonce", Notice: ui.NoticeRequestBusy}},
 		{"requestSent", Plain, ui.RequestSent{Reference: "7F3K-Q2M9"}},
 		{"requestUnsent", Full(Plain), ui.RequestUnsent{Form: "nonce", Request: typed}},
-		{"problem-network-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemNetwork, Application: "Carnet de notes"}},
-		{"problem-untold-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemUntold, Application: "Carnet de notes"}},
-		{"problem-forbidden-application", Full(afterRefusal(SignedIn())), ui.Problem{Kind: ui.ProblemForbidden, Application: "Carnet de notes"}},
 	}
-	all = append(all, console()...)
+}
+
+// noticeStates are the pages with each notice that they can carry, and the problems.
+func noticeStates() (all []State) {
 	for _, n := range loginErrors {
 		all = append(all, State{"login-" + n.String(), Refused, ui.Login{Identifier: "cmartin", Wait: waitAfter(n), Notice: n}})
 	}
