@@ -163,7 +163,9 @@ func TestMailServerAway(t *testing.T) {
 // The answer is lost behind a message that was taken: it comes again, under the same
 // ID and word for word, so that whoever has it sees that.
 func TestMailAnswerLost(t *testing.T) {
-	s := startSMTP(t, "127.0.0.1:0", nil, false, &smtpServer{cut: true})
+	s := &smtpServer{}
+	s.cut.Store(true)
+	startSMTP(t, "127.0.0.1:0", nil, false, s)
 	r := newMailRig(t, s.plain())
 	r.told(t, "KEY-0001")
 	r.round(t.Context())

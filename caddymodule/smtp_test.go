@@ -9,6 +9,8 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/emersion/go-sasl"
@@ -20,8 +22,10 @@ type smtpServer struct {
 	address string
 	login   string                // NAME:PASSWORD that it wants, "" where it wants none
 	arrived chan received         // what it took
-	onRcpt  func(to string) error // what it says to a recipient
-	cut     bool                  // connections once a message is taken, before it says so
+	onRcpt  func(to string) error // what it says to a recipient, one at a time
+	cut     atomic.Bool           // the next connection once its message is taken, before it says so
+
+	rcpt sync.Mutex // held by onRcpt: each connection has a goroutine of its own
 }
 
 // received is a message as it arrived.
@@ -94,10 +98,13 @@ func (s *smtpSession) Mail(from string, _ *smtp.MailOptions) error {
 }
 
 func (s *smtpSession) Rcpt(to string, _ *smtp.RcptOptions) error {
-	if s.to = to; s.server.onRcpt != nil {
-		return s.server.onRcpt(to)
+	s.to = to
+	if s.server.onRcpt == nil {
+		return nil
 	}
-	return nil
+	s.server.rcpt.Lock()
+	defer s.server.rcpt.Unlock()
+	return s.server.onRcpt(to)
 }
 
 func (s *smtpSession) Data(r io.Reader) error {
@@ -111,8 +118,7 @@ func (s *smtpSession) Data(r io.Reader) error {
 	}
 	_, secure := s.conn.TLSConnectionState()
 	s.server.arrived <- received{s.from, s.to, secure, m, string(content)}
-	if s.server.cut {
-		s.server.cut = false
+	if s.server.cut.Swap(false) {
 		s.conn.Conn().Close()
 	}
 	return nil
