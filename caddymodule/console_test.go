@@ -30,7 +30,7 @@ const consoleOption = `establishments nord ` + college + `
 
 // consoleServer is a gate with a holder, two referents, an operator and an auditor,
 // who have all defined their PIN.
-func consoleServer(t *testing.T) *testServer {
+func consoleServer(t testing.TB) *testServer {
 	t.Helper()
 	s := startGate(t, consoleOption, "delegable")
 	for id, uai := range map[authcore.Identifier]string{"eve": lycee, "rlycee": lycee, "rnord": college, "oper": lycee, "audit": lycee, "marc": college} {

@@ -59,7 +59,7 @@ const testPIN = "7294"
 // testServer is a gate in this process: the portal, the application "notes" for
 // teachers with a public corner, and "autre" for heads.
 type testServer struct {
-	t         *testing.T
+	t         testing.TB
 	dir, port string
 	notes     *echo
 	config    []byte // as it was loaded
@@ -118,7 +118,7 @@ http://autre.localhost:%[1]s {
 }
 
 // startGate starts a server with accounts for nobody yet.
-func startGate(t *testing.T, option, more string) *testServer {
+func startGate(t testing.TB, option, more string) *testServer {
 	t.Helper()
 	s := newTestServer(t)
 	s.run(option, more)
@@ -126,7 +126,7 @@ func startGate(t *testing.T, option, more string) *testServer {
 }
 
 // newTestServer is a server that does not run yet.
-func newTestServer(t *testing.T) *testServer {
+func newTestServer(t testing.TB) *testServer {
 	t.Helper()
 	s := &testServer{t: t, dir: t.TempDir(), notes: startEcho(t), seeds: make(map[string]otp.Generator)}
 	_, s.port, _ = net.SplitHostPort(freeAddress(t))
@@ -206,11 +206,11 @@ func (s *testServer) at(host, path string) string {
 
 // browser keeps cookies, follows redirects and fills forms, as a person's does.
 type browser struct {
-	t      *testing.T
+	t      testing.TB
 	client *http.Client
 }
 
-func newBrowser(t *testing.T) *browser {
+func newBrowser(t testing.TB) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {

@@ -18,7 +18,7 @@ var eve = authcore.Account{
 }
 
 // headOf is eve with all that can be said of her.
-func headOf(t *testing.T) authcore.Account {
+func headOf(t testing.TB) authcore.Account {
 	t.Helper()
 	a := eve
 	var err error

@@ -32,7 +32,7 @@ var goldenTitles = sync.OnceValue(func() map[string]bool {
 
 // wantLookedAt fails when a page of the gate, in an answer that a test has met, is
 // none that is looked at in the browser: the list of states lacks it.
-func wantLookedAt(t *testing.T, body string) {
+func wantLookedAt(t testing.TB, body string) {
 	t.Helper()
 	if !strings.Contains(body, pageMark) {
 		return

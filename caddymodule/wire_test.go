@@ -56,7 +56,7 @@ type echo struct {
 	got []wireRequest
 }
 
-func startEcho(t *testing.T) *echo {
+func startEcho(t testing.TB) *echo {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
