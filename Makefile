@@ -60,7 +60,8 @@ FAULTS := TestKilled|TestKillWhile|TestDamagedStore|TestFullDisk|TestPowerCut|Te
 faults: ## kills, power cuts, full and damaged disks, reloads, clocks: about half an hour, best as root
 	@rm -f faults.out; \
 	{ SESAME_FAULTS=all $(GO) test -count=1 -v -timeout 2h -run '$(FAULTS)' ./caddymodule/e2e 2>&1 || echo FAILED; \
-	  $(GO) test -count=1 -v -timeout 2h -run '^TestARandomLife$$' ./authcore -rapid.checks 34000 -rapid.steps 30 2>&1 || echo FAILED; } | grep --line-buffered -v '^{' | tee faults.out; \
+	  $(GO) test -count=1 -v -timeout 2h -run '^TestARandomLife$$' ./authcore -rapid.checks 34000 -rapid.steps 30 2>&1 || echo FAILED; \
+	  $(GO) test -count=1 -v -timeout 2h -run '^TestRandomLivesOverHTTP$$' ./caddymodule -rapid.checks 200 -rapid.steps 40 2>&1 || echo FAILED; } | grep --line-buffered -v '^{' | tee faults.out; \
 	echo; grep -A1 'NOT PLAYED' faults.out && echo "make faults: what stands above could NOT be played on this machine" || echo "make faults: this machine could play everything"; \
 	! grep -q '^FAILED$$' faults.out
 
