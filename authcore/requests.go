@@ -273,14 +273,19 @@ func (g *Gate) joined(from getter, ref Reference, n, parts int) (data []byte, er
 func (g *Gate) Request(ctx context.Context, ref Reference) (r Request, err error) {
 	err = g.shared.store.View(ctx, func(from store.Reader) error {
 		rec, err := g.requestAt(from, ref)
-		if err != nil {
-			return err
+		if err == nil {
+			r, err = g.described(from, rec)
 		}
-		r = rec.request()
-		text, err := g.joined(from, ref, 0, rec.Description)
-		r.Description = string(text)
 		return err
 	})
+	return r, err
+}
+
+// described is a request with its description.
+func (g *Gate) described(from getter, rec requestRecord) (Request, error) {
+	r := rec.request()
+	text, err := g.joined(from, rec.Reference, 0, rec.Description)
+	r.Description = string(text)
 	return r, err
 }
 
@@ -289,18 +294,22 @@ func (g *Gate) Request(ctx context.Context, ref Reference) (r Request, err error
 func (g *Gate) Screenshot(ctx context.Context, ref Reference, n int) (image screenshot.Image, err error) {
 	err = g.shared.store.View(ctx, func(from store.Reader) error {
 		rec, err := g.requestAt(from, ref)
-		if err != nil {
-			return err
+		if err == nil {
+			image, err = g.screenshotOf(from, rec, n)
 		}
-		if n < 1 || n > len(rec.Pictures) {
-			return fmt.Errorf("screenshot %d of request %s: %w", n, ref, ErrNotFound)
-		}
-		p := rec.Pictures[n-1]
-		data, err := g.joined(from, ref, n, p.Parts)
-		image = screenshot.Kept(data, p.Type)
 		return err
 	})
 	return image, err
+}
+
+// screenshotOf is the n-th screenshot of a request. Errors: ErrNotFound, the store's.
+func (g *Gate) screenshotOf(from getter, rec requestRecord, n int) (screenshot.Image, error) {
+	if n < 1 || n > len(rec.Pictures) {
+		return screenshot.Image{}, fmt.Errorf("screenshot %d of request %s: %w", n, rec.Reference, ErrNotFound)
+	}
+	p := rec.Pictures[n-1]
+	data, err := g.joined(from, rec.Reference, n, p.Parts)
+	return screenshot.Kept(data, p.Type), err
 }
 
 // RequestQuery says which requests to list. The zero value says all; each field that

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -22,6 +21,8 @@ func consoleRoutes() map[string]route {
 		ui.PathConsoleStock:    {get: (*exchange).showConsoleStock},
 		ui.PathConsoleStockCSV: {get: (*exchange).showConsoleStockCSV},
 		ui.PathConsoleRequests: {get: (*exchange).showConsoleRequests},
+		ui.PathConsoleRequest:  {get: (*exchange).showConsoleRequest},
+		ui.PathConsolePicture:  {get: (*exchange).showConsolePicture},
 		ui.PathConsolePending:  {get: (*exchange).showConsolePending},
 	}
 	for _, a := range consoleActs {
@@ -275,28 +276,6 @@ func (x *exchange) showConsolePending() error {
 		p.Entries = append(p.Entries, ui.ConsoleWaiting{ID: string(w.ID), Text: viewPending(w).what(), By: w.By, Until: w.Until.Local()})
 	}
 	return x.showDesk(http.StatusOK, d, ui.PathConsolePending, nil, p)
-}
-
-// consoleRequests is how many requests for assistance are listed.
-const consoleRequests = 50
-
-func (x *exchange) showConsoleRequests() error {
-	d, ok, err := x.desk()
-	if !ok {
-		return err
-	}
-	list, err := d.Requests(x.r.Context(), consoleRequests)
-	if err != nil {
-		return x.barred(err)
-	}
-	var p ui.ConsoleRequests
-	for _, r := range list {
-		p.Requests = append(p.Requests, ui.ConsoleRequest{
-			Reference: string(r.Reference), Subject: r.Subject, From: strings.TrimSpace(r.GivenName + " " + r.Surname),
-			Reach: cmp.Or(r.Phone, r.Email), ID: string(r.Holder), Sent: r.Sent.Local(),
-		})
-	}
-	return x.showDesk(http.StatusOK, d, ui.PathConsoleRequests, nil, p)
 }
 
 // diagnosis is whois in one line, for somebody who has pages and no commands.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sesame-gateway/sesame/authcore"
 	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/screenshot"
 	"github.com/sesame-gateway/sesame/authcore/store"
 	"github.com/sesame-gateway/sesame/ui"
 )
@@ -143,6 +144,7 @@ func (s *testServer) targets(id string) map[string]consoleTarget {
 		key.Set(ui.FieldSerial, string(a.Keys[0]))
 	}
 	with := func(name, value string) url.Values { v := of(id); v.Set(name, value); return v }
+	request := url.Values{ui.FieldReference: {s.askedBy(id)}}
 	return map[string]consoleTarget{
 		ui.PathConsole:             {query: url.Values{ui.FieldQuery: {id}}, noSelf: true},
 		ui.PathConsolePerson:       {query: of(id)},
@@ -151,6 +153,8 @@ func (s *testServer) targets(id string) map[string]consoleTarget {
 		ui.PathConsoleStockCSV:     {query: url.Values{ui.FieldEstablishment: {lycee}}, noSelf: true},
 		ui.PathConsolePending:      {noSelf: true, role: true},
 		ui.PathConsoleRequests:     {noSelf: true},
+		ui.PathConsoleRequest:      {query: request, noSelf: true},
+		ui.PathConsolePicture:      {query: url.Values{ui.FieldReference: request[ui.FieldReference], ui.FieldNumber: {"1"}}, noSelf: true},
 		ui.ActUnlock.Path():        {query: key, ready: func(s *testServer) { s.lock(id) }},
 		ui.ActClearPIN.Path():      {query: key},
 		ui.ActLose.Path():          {query: key, extra: []string{ui.FieldReason, "oubliée dans un train", ui.FieldDays, "2"}},
@@ -176,6 +180,20 @@ func (s *testServer) lock(id string) {
 		s.must(err)
 	}
 	advance(time.Minute)
+}
+
+// askedBy is the reference of somebody's request for assistance, with a screenshot.
+func (s *testServer) askedBy(id string) string {
+	s.t.Helper()
+	a, err := s.gate().Account(s.t.Context(), authcore.Identifier(id))
+	s.must(err)
+	image, err := screenshot.Clean(screenshotFile(s.t, 40, 30))
+	s.must(err)
+	r, err := s.gate().Ask(s.t.Context(), "the form of "+id, authcore.Request{
+		Surname: "Dupont", GivenName: "Ève", Phone: "02 40 00 00 00", Subject: "PASSCODE refusé", Description: "depuis ce matin", Screenshots: []screenshot.Image{image},
+	}, &a, authcore.Source{})
+	s.must(err)
+	return string(r.Reference)
 }
 
 func (s *testServer) delegated(id string) {

@@ -172,14 +172,21 @@ func (s *screen) RequestGroups() (groups []requestGroup) {
 }
 
 // Typed is what a RequestUnsent has to show: each field that is not empty.
-func (s *screen) Typed() (boxes []fieldBox) {
+func (s *screen) Typed() []fieldBox {
 	p, _ := s.Page.(RequestUnsent)
+	return s.typed(&p.Request, "")
+}
+
+// typed are the fields of one group, or of all for "", in which something was typed,
+// under the words that the page has for them.
+func (s *screen) typed(form *RequestForm, group string) (boxes []fieldBox) {
 	for _, f := range requestFields {
-		if f.text == nil {
+		if f.text == nil || group != "" && f.group != group {
 			continue
 		}
-		if value := *f.text(&p.Request); value != "" {
-			boxes = append(boxes, fieldBox{Name: f.name, Kind: f.kind, Label: s.say("request." + f.name), Value: value})
+		if value := *f.text(form); value != "" {
+			label := s.texts.first(s.Name+"."+f.name, "request."+f.name)
+			boxes = append(boxes, fieldBox{Name: f.name, Kind: f.kind, Label: s.say(label), Value: value})
 		}
 	}
 	return boxes

@@ -160,19 +160,6 @@ type ConsoleStockKey struct {
 	Receive        bool      // it is offered to write down that it came
 }
 
-// ConsoleRequests lists the newest requests for assistance.
-type ConsoleRequests struct{ Requests []ConsoleRequest }
-
-// ConsoleRequest is one of them.
-type ConsoleRequest struct {
-	Reference, Subject, From string
-	Reach                    string    // an address or a telephone number
-	ID                       string    // of who was logged in, or empty
-	Sent                     time.Time // in the location in which it is to be read
-}
-
-func (ConsoleRequests) view() view { return view{name: "consoleRequests"} }
-
 // ConsolePending lists what waits for another operator.
 type ConsolePending struct {
 	Entries []ConsoleWaiting

@@ -123,6 +123,7 @@ func TestConstantsAreTheFormsNames(t *testing.T) {
 		{ui.FieldName, "name"}, {ui.FieldPasskey, "passkey"},
 		{ui.PathConsole, "/.sesame/referent"}, {ui.PathConsolePerson, "/.sesame/referent/person"}, {ui.PathConsoleStory, "/.sesame/referent/story"}, {ui.PathConsoleStock, "/.sesame/referent/stock"},
 		{ui.PathConsoleStockCSV, "/.sesame/referent/stock.csv"}, {ui.PathConsolePending, "/.sesame/referent/pending"}, {ui.PathConsoleRequests, "/.sesame/referent/requests"},
+		{ui.PathConsoleRequest, "/.sesame/referent/request"}, {ui.PathConsolePicture, "/.sesame/referent/screenshot"},
 		{ui.FieldQuery, "q"}, {ui.FieldReference, "incident"}, {ui.FieldPerson, "id"}, {ui.FieldSerial, "serial"}, {ui.FieldApplication, "application"}, {ui.FieldPending, "pending"},
 		{ui.FieldReason, "reason"}, {ui.FieldDays, "days"}, {ui.FieldUntil, "until"}, {ui.FieldEstablishment, "establishment"}, {ui.FieldAfter, "after"},
 		{ui.PathAccountLanguage, forms["account"][0].action}, {ui.PathAccountPIN, forms["accountPIN"][0].action}, {ui.PathAccountLost, forms["accountLost"][0].action},

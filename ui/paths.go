@@ -37,6 +37,8 @@ const (
 	PathConsoleStock    = PathConsole + "/stock"
 	PathConsoleStockCSV = PathConsole + "/stock.csv"
 	PathConsoleRequests = PathConsole + "/requests"
+	PathConsoleRequest  = PathConsole + "/request"
+	PathConsolePicture  = PathConsole + "/screenshot"
 	PathConsolePending  = PathConsole + "/pending"
 )
 
@@ -65,7 +67,8 @@ const (
 
 	FieldQuery     = "q"        // Console
 	FieldAfter     = "after"    // Console
-	FieldReference = "incident" // ConsoleStory
+	FieldReference = "incident" // ConsoleStory, ConsoleRequest
+	FieldNumber    = "number"   // ConsoleRequest: of a screenshot, from 1 on
 	FieldPerson    = "id"       // ConsoleAct: an identifier
 	FieldSerial    = "serial"   // ConsoleAct, AccountLost: the number of a key
 	FieldPending   = "pending"  // ConsoleAct

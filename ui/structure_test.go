@@ -145,7 +145,7 @@ func TestPagesLoadOnlyStaticFiles(t *testing.T) {
 			t.Errorf("the page warns before the end of a session: %v, want %v", warns, want)
 		}
 		for _, address := range addresses {
-			if address == ui.PathSessionScript {
+			if address == ui.PathSessionScript || strings.HasPrefix(address, ui.PathConsolePicture+"?") {
 				continue
 			}
 			if _, ok := loaded[address]; !ok {

@@ -80,7 +80,7 @@ func hostilePages() []ui.Page {
 		ui.Login{}, ui.Login{Notice: ui.NoticeRefused, Wait: states.Wait}, ui.NewPIN{Min: 4, Max: 8}, ui.Synchronise{},
 		ui.NextCode{}, ui.Portal{}, ui.Logout{}, ui.LoggedOut{}, ui.Assistance{}, ui.RequestSent{}, ui.RequestUnsent{},
 		ui.Assistance{Notice: ui.NoticeRequestWrong, Wrong: map[string]ui.FieldProblem{ui.FieldEmail: ui.FieldNoAddress, ui.FieldDescription: ui.FieldTooLong}},
-		ui.Console{Searched: true}, ui.ConsoleAct{Act: ui.ActLose}, ui.ConsoleCodes{}, ui.ConsoleStory{Asked: true}, ui.ConsolePending{}, ui.ConsoleRequests{},
+		ui.Console{Searched: true}, ui.ConsoleAct{Act: ui.ActLose}, ui.ConsoleCodes{}, ui.ConsoleStory{Asked: true}, ui.ConsolePending{}, ui.ConsoleRequests{}, ui.ConsoleRequest{}, ui.ConsoleRequest{Pictures: 2},
 	}
 	for _, k := range ui.Kinds() {
 		pages = append(pages, ui.Problem{Kind: k})

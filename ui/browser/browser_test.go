@@ -8,6 +8,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -80,6 +84,7 @@ func newSite(t *testing.T) *site {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(w, `{"seconds_left":%d,"warning_seconds":300,"extendable":true}`, s.left.Load())
 	})
+	mux.HandleFunc("GET "+ui.PathConsolePicture, showPicture)
 	mux.HandleFunc("GET "+ui.StaticPrefix+"{name}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		http.ServeFileFS(w, r, ui.Static(), r.PathValue("name"))
@@ -87,6 +92,14 @@ func newSite(t *testing.T) *site {
 	s.Server = httptest.NewServer(strict(mux))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// showPicture is a screenshot of a usual screen.
+func showPicture(w http.ResponseWriter, _ *http.Request) {
+	screen := image.NewRGBA(image.Rect(0, 0, 1920, 1080))
+	draw.Draw(screen, screen.Bounds(), image.NewUniform(color.RGBA{G: 90, B: 120, A: 255}), image.Point{}, draw.Src)
+	w.Header().Set("Content-Type", "image/png")
+	_ = png.Encode(w, screen)
 }
 
 func strict(next http.Handler) http.Handler {

@@ -68,9 +68,12 @@ func console() []State {
 		{"consoleStock", SignedIn(), ui.ConsoleStock{Establishment: scope[0], Scope: scope[1:], Year: until, Keys: stockKeys}},
 		{"consoleStock-none", SignedIn(), ui.ConsoleStock{Establishment: scope[0], Year: until, Notice: ui.NoticeConsoleDone}},
 		{"consolePending", SignedIn(), ui.ConsolePending{Entries: []ui.ConsoleWaiting{{ID: "7F3K-Q2M9", Text: "return-key cmartin 0123456789", By: "coper (console)", Until: until}}}},
-		{"consoleRequests", SignedIn(), ui.ConsoleRequests{Requests: []ui.ConsoleRequest{
-			{Reference: "7F3K-Q2M9", Subject: "PASSCODE refusé", From: "Camille Martin", Reach: "02 40 00 00 00", ID: "cmartin", Sent: until}, {Reference: "8F3K-Q2M9", Subject: "Clé perdue", From: "Sacha Leroy", Sent: until},
+		{"consoleRequests", SignedIn(), ui.ConsoleRequests{Requests: []ui.ConsoleRequestEntry{
+			{Reference: "7F3K-Q2M9", Subject: "PASSCODE refusé", From: "Camille Martin", Reach: "02 40 00 00 00", Sent: until}, {Reference: "8F3K-Q2M9", Subject: "Clé \u202eeudrep", From: "Sacha Leroy", Sent: until},
 		}}},
+		{"consoleRequest", SignedIn(), ui.ConsoleRequest{Reference: "8F3K-Q2M9", Typed: described(known), Refusal: known.Refusal, LoggedIn: true, ID: "cmartin", Name: "Camille Martin", Pictures: 2, Sent: until, Until: until.AddDate(0, 1, 0)}},
+		{"consoleRequest-unknown", Full(SignedIn()), ui.ConsoleRequest{Reference: "8F3K-Q2M9", Typed: typed, Sent: until, Until: until.AddDate(0, 1, 0)}},
+		{"consoleRequest-elsewhere", SignedIn(), ui.ConsoleRequest{Reference: "8F3K-Q2M9", Typed: described(known), LoggedIn: true, Sent: until, Until: until.AddDate(0, 1, 0)}},
 		{"consoleRequests-none", SignedIn(), ui.ConsoleRequests{}},
 		{"consolePending-none", SignedIn(), ui.ConsolePending{}},
 	}
@@ -97,6 +100,13 @@ func console() []State {
 	late := act(ui.ActDelegate)
 	late.Reason, late.Until, late.Notice = "remplacement", "hier", ui.NoticeConsoleUntil
 	return append(all, State{"consoleAct-delegate-consoleUntil", SignedIn(), late})
+}
+
+// described is a request of which somebody says what it is about.
+func described(r ui.RequestForm) ui.RequestForm {
+	r.Phone, r.Hours, r.Subject = "02 40 00 00 00", "le mardi, de 10 h à midi", "PASSCODE refusé"
+	r.Description = "Je tape mon PASSCODE, et la page dit :\r\n\r\n    Identifiant ou PASSCODE incorrect."
+	return r
 }
 
 // act is the page of an act, with what such an act is about.
