@@ -134,6 +134,11 @@ func whoisWordsFor(getenv func(string) string) *whoisWords {
 
 // line says it all in one line.
 func (t *whoisWords) line(w whois, now time.Time) string {
+	return nameOf(w.User) + t.colon + t.state(w, now)
+}
+
+// state is what the line says behind the name.
+func (t *whoisWords) state(w whois, now time.Time) string {
 	var parts []string
 	if w.User.Disabled {
 		parts = append(parts, fmt.Sprintf(t.disabled, w.User.ID))
@@ -147,7 +152,7 @@ func (t *whoisWords) line(w whois, now time.Time) string {
 	for _, k := range w.Keys {
 		parts = append(parts, t.key(k, w, now))
 	}
-	return nameOf(w.User) + t.colon + strings.Join(append(parts, t.applications(w)), t.semicolon)
+	return strings.Join(append(parts, t.applications(w)), t.semicolon)
 }
 
 // key says where one key stands, and what else there is to know of it.

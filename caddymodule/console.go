@@ -178,7 +178,7 @@ func (x *exchange) showConsolePerson() error {
 // offer puts the acts on a person's page that could be done.
 func (x *exchange) offer(p *ui.ConsolePerson, known authcore.ConsolePerson, offered func(authcore.Deed) bool) {
 	for _, k := range known.Keys {
-		key := ui.ConsoleKey{Serial: string(k.Serial)}
+		key := ui.ConsoleKey{Serial: string(k.Serial), Place: k.Place().String(), Expires: keyEnd(k).Local()}
 		for _, a := range consoleActs {
 			if a.onKey != nil && a.onKey(k) && offered(a.deed) {
 				key.Acts = append(key.Acts, a.act)
@@ -259,35 +259,20 @@ func (x *exchange) story(d desk, text string) ([]authcore.Event, error) {
 	return events, err
 }
 
-func (x *exchange) showConsolePending() error {
-	d, ok, err := x.desk()
-	if !ok {
-		return err
-	}
-	if d.office.Role != authcore.RoleOperator {
-		return x.barred(&authcore.BarredError{Bar: authcore.BarRole})
-	}
-	waiting, err := x.gate.Pendings(x.r.Context())
-	if err != nil {
-		return x.refuse(unavailable, err)
-	}
-	p := ui.ConsolePending{Notice: consoleNews[x.query(paramNews)]}
-	for _, w := range waiting {
-		p.Entries = append(p.Entries, ui.ConsoleWaiting{ID: string(w.ID), Text: viewPending(w).what(), By: w.By, Until: w.Until.Local()})
-	}
-	return x.showDesk(http.StatusOK, d, ui.PathConsolePending, nil, p)
-}
-
-// diagnosis is whois in one line, for somebody who has pages and no commands.
+// diagnosis is whois in one line, below the name, for somebody who has pages and no commands.
 func (x *exchange) diagnosis(p authcore.ConsolePerson) string {
 	now := x.gate.Now()
 	w := newWhois(p.Account, p.Keys, x.app.sites, now)
 	w.Unmatched, w.NextCodeAfter = p.Blind, x.gate.Policy().NextCodeAfter
 	if x.lang() == ui.French {
-		return consoleFrench.line(w, now)
+		return spaced.Replace(consoleFrench.state(w, now))
 	}
-	return consoleEnglish.line(w, now)
+	return consoleEnglish.state(w, now)
 }
+
+// spaced sets the spaces of French that no line ends at, which a terminal does
+// without.
+var spaced = strings.NewReplacer(" :", "\u00a0:", " ;", "\u202f;")
 
 // consoleFrench and consoleEnglish are the words of whois without its commands: a
 // verb %.0s swallows what these would be given.

@@ -225,7 +225,7 @@ func (x *exchange) aboutPending(d desk, p *ui.ConsoleAct) (authcore.Subject, err
 	}
 	p.ID = string(all[i].Holder)
 	known, err := x.onPerson(d, p)
-	p.Thing = viewPending(all[i]).what()
+	p.Waiting = viewWaiting(all[i], known.Account)
 	return authcore.SubjectOf(known.Account), err
 }
 

@@ -125,12 +125,8 @@ func (x *exchange) showConsoleStock() error {
 		}
 	}
 	for _, k := range list.Keys {
-		expires := k.Expires
-		if !expires.IsZero() {
-			expires = expires.Local()
-		}
 		p.Keys = append(p.Keys, ui.ConsoleStockKey{
-			Serial: string(k.Serial), Holder: string(k.Holder), Place: k.Place.String(), Expires: expires, Expiring: k.Expiring,
+			Serial: string(k.Serial), Holder: string(k.Holder), Place: k.Place.String(), Expires: k.Expires.Local(), Expiring: k.Expiring,
 			Receive: k.Place == authcore.PlaceSent && d.office.Role != authcore.RoleAuditor,
 		})
 	}

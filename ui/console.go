@@ -86,8 +86,10 @@ type ConsolePerson struct {
 
 // ConsoleKey is one of a person's keys, with the acts that are offered.
 type ConsoleKey struct {
-	Serial string
-	Acts   []Act
+	Serial  string
+	Place   string    // its word
+	Expires time.Time // zero: never
+	Acts    []Act
 }
 
 // ConsoleThing is a passkey or a delegation, and what ends it.
@@ -112,9 +114,10 @@ type ConsoleAct struct {
 	Act                          Act
 	ID, Name                     string // of the person
 	Serial, Passkey, Application string
-	Thing                        string // the name of the passkey or the application, or what waits
+	Thing                        string // the name of the passkey or the application
 	Pending                      string
-	Establishment                string // of a key that came
+	Waiting                      Waiting // what waits under that
+	Establishment                string  // of a key that came
 	// Choices stand in the place of the form where something is to be chosen first.
 	Choosing bool
 	Choices  []ConsoleChoice
@@ -160,26 +163,11 @@ type ConsoleStockKey struct {
 	Receive        bool      // it is offered to write down that it came
 }
 
-// ConsolePending lists what waits for another operator.
-type ConsolePending struct {
-	Entries []ConsoleWaiting
-	Notice  Notice
-}
-
-// ConsoleWaiting is an act that waits.
-type ConsoleWaiting struct {
-	ID, Text, By string
-	Until        time.Time
-}
-
 func (Console) view() view         { return view{name: "console"} }
 func (p ConsolePerson) view() view { return view{name: "consolePerson", notice: p.Notice} }
 func (ConsoleCodes) view() view    { return view{name: "consoleCodes"} }
 func (ConsoleStory) view() view    { return view{name: "consoleStory"} }
 func (p ConsoleStock) view() view  { return view{name: "consoleStock", notice: p.Notice} }
-func (p ConsolePending) view() view {
-	return view{name: "consolePending", notice: p.Notice}
-}
 
 func (p ConsoleAct) view() view {
 	v := view{name: "consoleAct", title: "console.act." + p.Act.String(), notice: p.Notice}

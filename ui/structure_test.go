@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -391,4 +394,30 @@ func TestEveryRefusalHasItsReferenceAndTime(t *testing.T) {
 			t.Errorf("the moment is %q (%s)", got, get(moments[0], "datetime"))
 		}
 	})
+}
+
+// A reference is read out, and typed again: no line ends at its hyphen. What is an
+// example of one, or was typed, is text like any other.
+func TestReferencesStayWhole(t *testing.T) {
+	reference := regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}\b`)
+	seen := 0
+	everyPage(t, func(t *testing.T, _ states.State, _ ui.Lang, page string) {
+		for n := range parse(t, page).Descendants() {
+			if n.Type != html.TextNode || !reference.MatchString(n.Data) {
+				continue
+			}
+			if get(n.Parent, "class") == "reference-code" {
+				seen++
+			} else if class := get(n.Parent, "class"); class != "hint" && class != "unseen" && n.Parent.Data != "bdi" && !strings.Contains(n.Data, "par exemple") && !strings.Contains(n.Data, "for example") {
+				t.Errorf("%q may be broken in two", n.Data)
+			}
+		}
+	})
+	if seen < 100 {
+		t.Errorf("only %d references were seen", seen)
+	}
+	css, err := os.ReadFile(filepath.Join("static", "sesame.css"))
+	if err != nil || !regexp.MustCompile(`(?m)^\.reference-code \{\n  white-space: nowrap;`).Match(css) {
+		t.Errorf("the style does not keep them whole: %v", err)
+	}
 }

@@ -26,7 +26,15 @@ var (
 	}
 	consolePerson = ui.ConsolePerson{
 		ID: "cmartin", Name: "Camille Martin", Establishments: "0441550W, 0693045K",
-		Line: "cmartin (Camille Martin) : clé 0123456789, code PIN jamais défini : à la première connexion, taper les 6 chiffres seuls, puis choisir le code PIN ; aucune application : c’est aussi une question de droits",
+		Line: "clé 0123456789, code PIN jamais défini\u00a0: à la première connexion, taper les 6 chiffres seuls, puis choisir le code PIN\u202f; aucune application\u00a0: c’est aussi une question de droits",
+	}
+	waiting = []ui.ConsoleWaiting{
+		wait(ui.Waiting{Act: "return-key", Serial: "0123456789"}), wait(ui.Waiting{Act: "retire-key", Serial: "1123456789"}),
+		wait(ui.Waiting{Act: "revoke-passkey", Passkey: "Téléphone"}), wait(ui.Waiting{Act: "remove-person", Keys: "retire"}),
+		wait(ui.Waiting{Act: "remove-person", Keys: "return"}), wait(ui.Waiting{Act: "remove-person", Keys: "keep"}),
+		wait(ui.Waiting{Act: "give-role", Role: "referent", Scope: []string{"0441550W", "nord"}}),
+		wait(ui.Waiting{Act: "give-role", Role: "operator"}), wait(ui.Waiting{Act: "give-role", Role: "auditor"}),
+		wait(ui.Waiting{Act: "an-act-of-tomorrow"}), wait(ui.Waiting{Act: "give-role", Role: "a-role-of-tomorrow"}),
 	}
 	stockKeys = []ui.ConsoleStockKey{
 		{Serial: "0123456789", Holder: "cmartin", Place: "handed-over", Expires: until.AddDate(0, 2, 0), Expiring: true},
@@ -35,12 +43,18 @@ var (
 	}
 )
 
+// wait is an act that another operator asked for.
+func wait(w ui.Waiting) ui.ConsoleWaiting {
+	w.ID, w.Name, w.By, w.Until = "cmartin", "Camille Martin", "coper (console)", until
+	return ui.ConsoleWaiting{ID: "7F3K-Q2M9", Waiting: w}
+}
+
 // console lists the pages of the console.
 func console() []State {
 	scope := []string{"0441550W", "0693045K"}
 	found := []ui.ConsoleEntry{{ID: "cmartin", Name: "Camille Martin", Establishments: "0441550W"}, {ID: "adelacour-de-saint-symphorien@ac-example.fr", Name: "Alix Delacour-de-Saint-Symphorien"}}
 	full := consolePerson
-	full.Keys = []ui.ConsoleKey{{Serial: "0123456789", Acts: []ui.Act{ui.ActUnlock, ui.ActClearPIN, ui.ActLose, ui.ActHandOver, ui.ActReturn}}, {Serial: "1123456789"}}
+	full.Keys = []ui.ConsoleKey{{Serial: "0123456789", Place: "assigned", Expires: until.AddDate(0, 2, 0), Acts: []ui.Act{ui.ActUnlock, ui.ActClearPIN, ui.ActLose, ui.ActHandOver, ui.ActReturn}}, {Serial: "1123456789", Place: "lost"}}
 	full.Passkeys = []ui.ConsoleThing{{ID: "1a2b3c4d5e", Name: "Téléphone", Ends: true}, {ID: "2a2b3c4d5e", Name: "Ordinateur"}}
 	full.Delegations = []ui.ConsoleThing{{ID: "notes", Name: "Carnet de notes", Until: until, Ends: true}, {ID: "edt", Name: "Emploi du temps", Until: until}}
 	full.Acts, full.Events = []ui.Act{ui.ActAssign, ui.ActDelegate}, consoleEvents
@@ -67,7 +81,7 @@ func console() []State {
 		{"consoleStory-told", SignedIn(), story},
 		{"consoleStock", SignedIn(), ui.ConsoleStock{Establishment: scope[0], Scope: scope[1:], Year: until, Keys: stockKeys}},
 		{"consoleStock-none", SignedIn(), ui.ConsoleStock{Establishment: scope[0], Year: until, Notice: ui.NoticeConsoleDone}},
-		{"consolePending", SignedIn(), ui.ConsolePending{Entries: []ui.ConsoleWaiting{{ID: "7F3K-Q2M9", Text: "return-key cmartin 0123456789", By: "coper (console)", Until: until}}}},
+		{"consolePending", SignedIn(), ui.ConsolePending{Entries: waiting}},
 		{"consoleRequests", SignedIn(), ui.ConsoleRequests{Requests: []ui.ConsoleRequestEntry{
 			{Reference: "7F3K-Q2M9", Subject: "PASSCODE refusé", From: "Camille Martin", Reach: "02 40 00 00 00", Sent: until}, {Reference: "8F3K-Q2M9", Subject: "Clé \u202eeudrep", From: "Sacha Leroy", Sent: until},
 		}}},
@@ -120,7 +134,7 @@ func act(a ui.Act) ui.ConsoleAct {
 	case ui.ActRevokePasskey:
 		p.Passkey, p.Thing = "1a2b3c4d5e", "Téléphone"
 	case ui.ActConfirm, ui.ActRefuse:
-		p.Pending, p.Thing = "7F3K-Q2M9", "return-key cmartin 0123456789"
+		p.Pending, p.Waiting = waiting[0].ID, waiting[0].Waiting
 	default:
 		p.Serial = "0123456789"
 	}
