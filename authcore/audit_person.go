@@ -21,6 +21,7 @@ type PersonData struct {
 	Sessions []Session // ended ones too, and those on applications' hosts
 	Events   []Event   // without who acted, and so without MAC
 	Requests []Request // for assistance, sent while logged in; without descriptions and screenshots
+	Messages []Message // about them that wait to be delivered; without the web hook's address
 }
 
 // administrator stands for whoever acted, in PersonData.
@@ -43,7 +44,10 @@ func (g *Gate) ExportPerson(ctx context.Context, id Identifier) (PersonData, err
 		if d.Keys, err = g.keysOf(r, id); err != nil {
 			return err
 		}
-		d.Sessions, err = g.sessionsOf(r, id)
+		if d.Sessions, err = g.sessionsOf(r, id); err != nil {
+			return err
+		}
+		d.Messages, err = g.messagesOf(r, id)
 		return err
 	})
 	if err != nil {
@@ -61,7 +65,12 @@ func (g *Gate) ExportPerson(ctx context.Context, id Identifier) (PersonData, err
 		}
 		d.Events[i].MAC = nil
 	}
-	if d.Account == nil && len(d.Keys)+len(d.Sessions)+len(d.Events)+len(d.Requests) == 0 {
+	for i := range d.Messages {
+		if m := &d.Messages[i]; m.Way == ByWebhook {
+			m.Address = "" // the desk's affair, and maybe a secret of its own
+		}
+	}
+	if d.Account == nil && len(d.Keys)+len(d.Sessions)+len(d.Events)+len(d.Requests)+len(d.Messages) == 0 {
 		return d, g.shared.store.View(ctx, func(r store.Reader) error { return g.nothingOf(r, id) })
 	}
 	return d, nil

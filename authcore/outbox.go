@@ -204,15 +204,9 @@ func oneLine(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), maxProblem)], "")
 }
 
-// messagesOf returns the names of the messages that hold somebody's data.
-func (g *Gate) messagesOf(r store.Reader, id Identifier) (names []string, err error) {
-	_, err = collect(g.secrets(), r, outboxPrefix, func(m Message) (bool, error) {
-		if m.About == id {
-			names = append(names, outboxName(m))
-		}
-		return false, nil
-	})
-	return names, err
+// messagesOf returns the messages that hold somebody's data, the first due first.
+func (g *Gate) messagesOf(r store.Reader, id Identifier) ([]Message, error) {
+	return collect(g.secrets(), r, outboxPrefix, func(m Message) (bool, error) { return m.About == id, nil })
 }
 
 // forgetMessages deletes the messages about somebody. One that is taken meanwhile has
@@ -220,8 +214,12 @@ func (g *Gate) messagesOf(r store.Reader, id Identifier) (names []string, err er
 func (g *Gate) forgetMessages(ctx context.Context, id Identifier) error {
 	for {
 		var names []string
-		err := g.shared.store.View(ctx, func(r store.Reader) (err error) {
-			names, err = g.messagesOf(r, id)
+		err := g.shared.store.View(ctx, func(r store.Reader) error {
+			messages, err := g.messagesOf(r, id)
+			names = nil
+			for _, m := range messages {
+				names = append(names, outboxName(m))
+			}
 			return err
 		})
 		if err != nil || len(names) == 0 {

@@ -223,6 +223,29 @@ func TestMessageIsOfItsTransaction(t *testing.T) {
 	}
 }
 
+// What waits for delivery about a person is theirs to read, and no other's; of a web
+// hook its address is not.
+func TestExportedMessages(t *testing.T) {
+	b := newMailBench(t)
+	account := b.account("jdupont")
+	b.Gate = b.WithDesk(Desk{Mail: "assistance@ac-example.fr", Hook: "https://hook.example/secret"})
+	request := b.asks("form", requestFor("jdupont"), &account)
+	b.asks("other", requestFor("jdupont"), nil)
+	d, err := b.ExportPerson(t.Context(), "jdupont")
+	mustBeNil(t, err)
+	got := map[string]Message{}
+	for _, m := range d.Messages {
+		if m.About != "jdupont" {
+			t.Errorf("there is one about %q", m.About)
+		}
+		got[m.Way.String()+" "+m.Notice.What.String()+string(m.Request)] = m
+	}
+	told, mailed, hooked := got["mail key-lost"], got["mail "+EventKind(0).String()+string(request.Reference)], got["webhook "+EventKind(0).String()+string(request.Reference)]
+	if len(d.Messages) != 3 || told.Address != "jeanne.dupont@ac-example.fr" || mailed.Address != "assistance@ac-example.fr" || hooked.ID == "" || hooked.Address != "" {
+		t.Errorf("exported are %+v", d.Messages)
+	}
+}
+
 // With an erased person go the messages about them, those too that are under way.
 func TestErasedMessages(t *testing.T) {
 	b := newMailBench(t)

@@ -173,12 +173,12 @@ func TestAdminPersonData(t *testing.T) {
 	b := newAdminBench(t)
 	b.person(authcore.Account{Identifier: "jdupont", Surname: "Dupont"}, "0123456789")
 	b.firstLogin("jdupont", "0123456789", "7294")
-	sent, err := b.gate.Ask(t.Context(), "form", nasty(t), &authcore.Account{Identifier: "jdupont"}, authcore.Source{})
+	sent, err := b.gate.WithDesk(authcore.Desk{Mail: "assistance@ac-exemple.fr"}).Ask(t.Context(), "form", nasty(t), &authcore.Account{Identifier: "jdupont"}, authcore.Source{})
 	b.must(err)
 	var d personData
 	a := b.ask(http.MethodGet, "/sesame/users/jdupont/export", "")
 	b.want(a, http.StatusOK, &d)
-	if d.User == nil || d.User.Surname != "Dupont" || len(d.Keys) != 1 || len(d.Sessions) != 1 || len(d.Events) != 6 || len(d.Requests) != 1 || d.Requests[0].Reference != sent.Reference {
+	if d.User == nil || d.User.Surname != "Dupont" || len(d.Keys) != 1 || len(d.Sessions) != 1 || len(d.Events) != 6 || len(d.Requests) != 1 || d.Requests[0].Reference != sent.Reference || len(d.Messages) != 1 || d.Messages[0].Request != sent.Reference {
 		t.Errorf("exported: %s", &a.body)
 	}
 	for _, form := range seedForms(castKey("0123456789").Seed) {

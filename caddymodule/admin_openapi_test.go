@@ -327,7 +327,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		"ActivationCode": activationCode{}, "ReplaceOrder": replaceOrder{}, "Replacement": replacement{},
 		"Key": authcore.KeyInfo{}, "KeyList": keyList{}, "ImportReport": importReport{}, "ImportProblem": importProblem{},
 		"Clock": authcore.Clock{}, "Diagnosis": diagnosis{}, "Finding": finding{}, "Backup": authcore.Backup{}, "Session": sessionView{}, "SessionList": sessionList{}, "Request": requestView{}, "RequestList": requestList{}, "Screenshot": hookPicture{}, "Whois": whois{}, "Event": authcore.Event{}, "EventList": eventList{},
-		"Verification": authcore.Verification{}, "PurgeOrder": purgeOrder{}, "PurgeReport": purgeReport{}, "PersonData": personData{},
+		"Verification": authcore.Verification{}, "PurgeOrder": purgeOrder{}, "PurgeReport": purgeReport{}, "PersonData": personData{}, "Message": authcore.Message{}, "Notice": authcore.Notice{},
 		"ImportProgress": progressLine{}, "ImportStep": importStep{},
 		"UserDelegation": authcore.Delegation{}, "Passkey": passkeyView{}, "Delegation": delegationView{}, "DelegationOrder": delegationOrder{},
 		"RoleOrder": roleOrder{}, "Role": roleView{}, "RoleList": roleList{}, "Office": authcore.Office{}, "Pending": pendingView{}, "PendingList": pendingList{}, "Shipment": shipment{}, "Stock": stockList{}, "StockKey": stockKey{},
@@ -396,6 +396,14 @@ func allWords[T ~uint8, P interface {
 	return words
 }
 
+// noticeWords are the words of what people are told of.
+func noticeWords() (words []any) {
+	for _, k := range authcore.NoticeKinds() {
+		words = append(words, k.String())
+	}
+	return words
+}
+
 func TestOpenAPIHasEveryWord(t *testing.T) {
 	d := openAPI(t)
 	for _, c := range []struct {
@@ -404,6 +412,8 @@ func TestOpenAPIHasEveryWord(t *testing.T) {
 	}{
 		{"Key", "state", allWords[authcore.State]()},
 		{"Event", "kind", allWords[authcore.EventKind]()},
+		{"Message", "way", allWords[authcore.Way]()},
+		{"Notice", "what", noticeWords()},
 		{"Role", "role", allWords[authcore.Role]()},
 		{"Office", "role", allWords[authcore.Role]()},
 		{"StockKey", "place", allWords[authcore.Place]()},

@@ -15,6 +15,7 @@ type personData struct {
 	Sessions []sessionView      `json:"sessions"`
 	Events   []authcore.Event   `json:"events"`
 	Requests []requestView      `json:"requests"` // sent while logged in, without descriptions
+	Messages []authcore.Message `json:"messages"` // that wait to be delivered
 }
 
 func exportUser(c *adminCall) (any, error) {
@@ -29,6 +30,7 @@ func exportUser(c *adminCall) (any, error) {
 	data := personData{
 		Keys: append([]authcore.KeyInfo{}, d.Keys...), Sessions: make([]sessionView, 0, len(d.Sessions)),
 		Events: append([]authcore.Event{}, d.Events...), Requests: make([]requestView, 0, len(d.Requests)),
+		Messages: append([]authcore.Message{}, d.Messages...),
 	}
 	for _, r := range d.Requests {
 		data.Requests = append(data.Requests, viewRequest(r))
