@@ -26,11 +26,11 @@ type Notice struct {
 var noticeKinds = []EventKind{
 	PasskeyAdded, PasskeyRemoved, PasskeyCloned,
 	KeyAssigned, KeyReturned, KeyRetired, KeyLost, KeyFound, KeyLocked, EmergencyGiven,
-	PINDefined, PINCleared,
+	PINDefined, PINCleared, KeyUnlocked,
 }
 
 // NoticeKinds returns what somebody is told of: a means to log in that was added or
-// taken, or that opens nothing any more, and a PIN that is another.
+// taken, that opens nothing any more or again, and a PIN that is another.
 func NoticeKinds() []EventKind { return slices.Clone(noticeKinds) }
 
 // tells reports that the holder is told of an entry.
@@ -40,7 +40,7 @@ func (e Event) tells() bool { return e.Holder != "" && slices.Contains(noticeKin
 // an e-mail address.
 func (g *Gate) tell(s *Secrets, w store.Writer, events []Event) error {
 	for _, e := range events {
-		if !g.mail || !e.tells() {
+		if !g.mail || !e.tells() || e.withCodes(events) {
 			continue
 		}
 		a, err := read[accountRecord](s, w, accountName(e.Holder))
@@ -58,6 +58,12 @@ func (g *Gate) tell(s *Secrets, w store.Writer, events []Event) error {
 		}
 	}
 	return nil
+}
+
+// withCodes reports that a key was lost, and codes given for it at once: what is told
+// of these says both.
+func (e Event) withCodes(events []Event) bool {
+	return e.Kind == KeyLost && slices.ContainsFunc(events, func(other Event) bool { return other.Kind == EmergencyGiven && other.Serial == e.Serial })
 }
 
 // notice is what an entry tells its holder.

@@ -74,10 +74,24 @@ func TestNotices(t *testing.T) {
 				b.denied(b.showsPasskey(twin, ""))
 			},
 			[]Notice{{What: PINDefined, Serial: serial}, {What: PasskeyAdded, Passkey: "Téléphone"}, {What: PasskeyCloned, Passkey: "Téléphone"}}},
-		"a login, a PIN wanted, a new name, an unlocking, sessions ended": {withPasskey,
+		"a key lost and given codes at once": {inHand,
+			func(b *bench) {
+				_, err := b.loseWithCodes(t.Context(), by, serial, aWeek)
+				b.must(err)
+			},
+			[]Notice{{What: EmergencyGiven, Serial: serial, Operator: true}}},
+		"a key without a PIN lost, which codes are not given for": {func(*bench) {},
+			func(b *bench) {
+				_, err := b.loseWithCodes(t.Context(), by, serial, aWeek)
+				b.must(err)
+			},
+			[]Notice{{What: KeyLost, Serial: serial, Operator: true}}},
+		"a key unlocked": {func(b *bench) { inHand(b); b.lock() },
+			func(b *bench) { b.must(b.UnlockKey(t.Context(), by, serial)) },
+			[]Notice{{What: KeyUnlocked, Serial: serial, Operator: true}}},
+		"a login, a PIN wanted, a new name, sessions ended": {withPasskey,
 			func(b *bench) {
 				b.lock()
-				b.must(b.UnlockKey(t.Context(), by, serial))
 				b.must(b.RequirePIN(t.Context(), by, serial))
 				b.must(b.HandOverKey(t.Context(), by, serial))
 				b.must(b.EndSessions(t.Context(), by, "jdupont"))

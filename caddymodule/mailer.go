@@ -45,6 +45,7 @@ var mailKinds = map[authcore.EventKind]ui.MailKind{
 	authcore.EmergencyGiven: ui.MailEmergencyGiven,
 	authcore.PINDefined:     ui.MailPINDefined,
 	authcore.PINCleared:     ui.MailPINCleared,
+	authcore.KeyUnlocked:    ui.MailKeyUnlocked,
 }
 
 // carry makes a message and sends it. Error: undelivered.

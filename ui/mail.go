@@ -46,16 +46,17 @@ const (
 	MailKeyLost                 // it was reported lost
 	MailKeyFound                // it opens again
 	MailKeyLocked               // by wrong PINs with good codes
-	MailEmergencyGiven          // codes that stand in for a lost key
+	MailEmergencyGiven          // a key is lost, and codes stand in for it
 	MailPINDefined              // the key has another PIN, or its first
 	MailPINCleared              // the key has no PIN any more
+	MailKeyUnlocked             // it opens again, with the same PIN
 )
 
 var mailKinds = [...]string{
 	MailPasskeyAdded: "passkeyAdded", MailPasskeyRemoved: "passkeyRemoved", MailPasskeyCloned: "passkeyCloned",
 	MailKeyAssigned: "keyAssigned", MailKeyReturned: "keyReturned", MailKeyRetired: "keyRetired", MailKeyLost: "keyLost",
 	MailKeyFound: "keyFound", MailKeyLocked: "keyLocked", MailEmergencyGiven: "emergencyGiven",
-	MailPINDefined: "pinDefined", MailPINCleared: "pinCleared",
+	MailPINDefined: "pinDefined", MailPINCleared: "pinCleared", MailKeyUnlocked: "keyUnlocked",
 }
 
 // String is the name of the kind in the text files.

@@ -86,7 +86,7 @@ func TestMailOfHostileValues(t *testing.T) {
 }
 
 func TestMailOfNoKind(t *testing.T) {
-	for _, m := range []ui.Mail{{}, {Kind: ui.MailPINCleared + 1}, {Kind: ui.MailPINCleared, Lang: 9}} {
+	for _, m := range []ui.Mail{{}, {Kind: ui.MailKeyUnlocked + 1}, {Kind: ui.MailPINCleared, Lang: 9}} {
 		if _, _, err := renderer(t).RenderMail(m); err == nil {
 			t.Errorf("%+v is rendered", m)
 		}
