@@ -44,7 +44,10 @@ func newBrowser(t *testing.T) *browser {
 
 // loopbackTransport resolves every name to this machine, as browsers resolve
 // *.localhost.
-func loopbackTransport() *http.Transport {
+func loopbackTransport() *http.Transport { return transportTo("127.0.0.1") }
+
+// transportTo resolves every name to that address.
+func transportTo(host string) *http.Transport {
 	return &http.Transport{
 		MaxIdleConnsPerHost: 64,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -53,7 +56,7 @@ func loopbackTransport() *http.Transport {
 				return nil, err
 			}
 			var d net.Dialer
-			return d.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+			return d.DialContext(ctx, network, net.JoinHostPort(host, port))
 		},
 	}
 }

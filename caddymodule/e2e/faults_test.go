@@ -31,17 +31,18 @@ func newClockedServer(t *testing.T) (s *server, move func(time.Duration)) {
 
 func newClockedServerWith(t *testing.T, config func(*server) string) (s *server, move func(time.Duration)) {
 	t.Helper()
-	clock := filepath.Join(t.TempDir(), "clock")
-	t.Setenv("SESAME_MOVED_CLOCK", clock)
-	move = func(d time.Duration) {
-		t.Helper()
-		if err := os.WriteFile(clock+".new", []byte(d.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(clock+".new", clock); err != nil {
-			t.Fatal(err)
-		}
-	}
+	useMovedBinary(t)
+	env, move := newClock(t)
+	return newServerWith(t, func(s *server) string {
+		s.env = append(s.env, env)
+		return config(s)
+	}), move
+}
+
+// useMovedBinary has the servers of this test be of the build whose clock can be
+// moved.
+func useMovedBinary(t *testing.T) {
+	t.Helper()
 	moved, err := movedBinary()
 	if err != nil {
 		t.Fatalf("the server with a movable clock does not build: %v", err)
@@ -49,7 +50,23 @@ func newClockedServerWith(t *testing.T, config func(*server) string) (s *server,
 	was := binary
 	binary = moved
 	t.Cleanup(func() { binary = was })
-	return newServerWith(t, config), move
+}
+
+// newClock is a clock for servers of that build: what their environment says of it,
+// and how far ahead of the machine's it is from now on.
+func newClock(t *testing.T) (env string, move func(time.Duration)) {
+	t.Helper()
+	clock := filepath.Join(t.TempDir(), "clock")
+	return "SESAME_MOVED_CLOCK=" + clock, func(ahead time.Duration) {
+		t.Helper()
+		err := os.WriteFile(clock+".new", []byte(ahead.String()), 0o600)
+		if err == nil {
+			err = os.Rename(clock+".new", clock)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // opened is a browser that got in by that PASSCODE, or nil. An error is the

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -128,25 +127,10 @@ func newMovedServerBefore(t *testing.T, application http.Handler, more string) (
 		_, _ = io.Copy(w, resp.Body)
 	}))
 	t.Cleanup(front.Close)
-	clock := filepath.Join(t.TempDir(), "clock")
-	t.Setenv("SESAME_MOVED_CLOCK", clock)
-	move = func(d time.Duration) {
-		t.Helper()
-		if err := os.WriteFile(clock+".new", []byte(d.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(clock+".new", clock); err != nil {
-			t.Fatal(err)
-		}
-	}
-	was := binary
-	moved, err := movedBinary()
-	if err != nil {
-		t.Fatalf("the server with a movable clock does not build: %v", err)
-	}
-	binary = moved
-	t.Cleanup(func() { binary = was })
+	useMovedBinary(t)
+	env, move := newClock(t)
 	s = newServerWith(t, func(s *server) string {
+		s.env = append(s.env, env)
 		_, s.port, _ = net.SplitHostPort(front.Listener.Addr().String())
 		text := strings.ReplaceAll(s.caddyfile(), s.app.Listener.Addr().String(), app.Listener.Addr().String())
 		text = strings.Replace(text, "name   \"Carnet de notes\"", more+"name   \"Carnet de notes\"", 1)

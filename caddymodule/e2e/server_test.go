@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -92,6 +93,9 @@ type server struct {
 	log        *lockedBuffer
 	app, other *echo
 	keys       map[string]otp.Generator // by holder
+	host       string                   // the address that the server listens at
+	env        []string                 // of its process, beside ours
+	under      []string                 // the command that runs it, if any
 }
 
 // lockedBuffer is the server's log, readable while it grows.
@@ -169,7 +173,7 @@ func newBareServer(t *testing.T) *server {
 
 func newServerWith(t *testing.T, config func(*server) string) *server {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir(), log: &lockedBuffer{}, app: newEcho(t), other: newEcho(t), keys: map[string]otp.Generator{}}
+	s := &server{t: t, dir: t.TempDir(), log: &lockedBuffer{}, app: newEcho(t), other: newEcho(t), keys: map[string]otp.Generator{}, host: "127.0.0.1"}
 	_, s.port, _ = net.SplitHostPort(freeAddress(t))
 	s.admin = freeAddress(t)
 	s.config = filepath.Join(s.dir, "Caddyfile")
@@ -244,8 +248,9 @@ func (s *server) start() {
 func (s *server) trial() (said string, served bool) {
 	s.t.Helper()
 	before := len(s.log.String())
-	cmd := exec.Command(binary, "run", "--config", s.config)
-	cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
+	args := append(slices.Clone(s.under), binary, "run", "--config", s.config)
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(append(os.Environ(), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir), s.env...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		s.t.Fatal(err)
