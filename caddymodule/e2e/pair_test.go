@@ -77,14 +77,17 @@ func (p *pair) passcode(id string) string {
 }
 
 // people adds people with keys, and has each log in for the first time.
-func (p *pair) people(n int) (ids []string) {
+func (p *pair) people(n int) []*holder {
 	p.t.Helper()
-	ids = p.a.people(n)
+	holders := make([]*holder, n)
+	for i, id := range p.a.people(n) {
+		holders[i] = p.a.holder(p.t, id)
+	}
 	atOnce(n, 4, func(i int) {
-		h := p.a.holder(p.t, ids[i])
+		h := holders[i]
 		h.at(h.firstLogin(h.open(p.a.portal("/"))), "/")
 	})
-	return ids
+	return holders
 }
 
 // people adds people with keys, by the admin endpoint, which is quicker than the
@@ -112,8 +115,8 @@ func (s *server) people(n int) (ids []string) {
 	return ids
 }
 
-// at is the same browser, cookies and all, sent to that server.
-func (b *browser) at(s *server) *browser {
+// to is the same browser, cookies and all, sent to that server.
+func (b *browser) to(s *server) *browser {
 	client := *b.client
 	client.Transport, client.CheckRedirect = transportTo(s.host), nil
 	return &browser{b.t, &client}
@@ -145,7 +148,7 @@ func (p *pair) posts(id, passcode string) func() [2]login {
 	var logins [2]login
 	var requests [2]*http.Request
 	for i, s := range p.both() {
-		b := newBrowser(p.t).at(s)
+		b := newBrowser(p.t).to(s)
 		b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		logins[i].b = b
 		var form page
@@ -171,7 +174,7 @@ func (p *pair) posts(id, passcode string) func() [2]login {
 // known wants a session to be good at a gate. One that answers 503 is asked again
 // until it has had the time to find its store.
 func (b *browser) known(s *server) error {
-	at := b.at(s)
+	at := b.to(s)
 	defer at.leave()
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		p, err := at.try(get(s.portal("/")))
@@ -184,5 +187,52 @@ func (b *browser) known(s *server) error {
 			return fmt.Errorf("no answer for 30 seconds: %d %w", p.status, err)
 		}
 		<-time.After(100 * time.Millisecond) // between two questions
+	}
+}
+
+// cookies is another browser that has the same cookies now.
+func (b *browser) cookies(s *server) *browser {
+	b.t.Helper()
+	other := newBrowser(b.t)
+	address := get(s.portal("/")).URL
+	other.client.Jar.SetCookies(address, b.client.Jar.Cookies(address))
+	return other
+}
+
+// leaves ends the session at one gate, and reports whether that was acknowledged.
+func (b *browser) leaves(s *server) bool {
+	at := b.to(s)
+	defer at.leave()
+	p, err := at.try(get(s.portal("/.sesame/logout")))
+	if err == nil && p.form != nil {
+		p, err = at.try(at.request(p))
+		return err == nil && p.status == http.StatusOK
+	}
+	return false
+}
+
+// logout ends the session at one gate, which must acknowledge it, and returns a
+// browser that has the cookies of before.
+func (b *browser) logout(s *server) (before *browser) {
+	b.t.Helper()
+	before = b.cookies(s)
+	if !b.leaves(s) {
+		b.t.Fatal("the logout was not acknowledged")
+	}
+	return before
+}
+
+// passes returns for how long a session goes on to be taken by a gate: patience at
+// most.
+func (b *browser) passes(s *server) time.Duration {
+	b.t.Helper()
+	at := b.to(s)
+	defer at.leave()
+	for began := time.Now(); ; {
+		p, err := at.try(get(s.portal("/")))
+		took := time.Since(began)
+		if err == nil && p.status == http.StatusOK && p.url.Path == "/.sesame/login" || took >= patience {
+			return took
+		}
 	}
 }
