@@ -55,9 +55,9 @@ oracles: ## the arithmetic against stoken, oathtool and pskc-utils, on random ke
 
 # What make faults plays against the server. Those that this machine cannot play
 # say NOT PLAYED, and are told again at the end.
-FAULTS := TestKilled|TestKillWhile|TestDamagedStore|TestFullDisk|TestPowerCut|TestStoppedAndGoingOn|TestClockSteps|TestAHundredReloads|TestFailedReloads|TestNothingIsLeftBehind|TestOnePasscodeAThousandTimes|TestADoubleClick
+FAULTS := TestKilled|TestKillWhile|TestDamagedStore|TestFullDisk|TestPowerCut|TestStoppedAndGoingOn|TestClockSteps|TestAHundredReloads|TestFailedReloads|TestNothingIsLeftBehind|TestOnePasscodeAThousandTimes|TestADoubleClick|TestOneCodeTwoGates|TestOutagesOfEtcd|TestStalledWatch|TestCutOff|TestRollingRestart
 
-faults: ## kills, power cuts, full and damaged disks, reloads, clocks: about half an hour, best as root
+faults: ## kills, power cuts, full and damaged disks, reloads, clocks, outages of etcd: an hour, best as root
 	@rm -f faults.out; \
 	{ SESAME_FAULTS=all $(GO) test -count=1 -v -timeout 2h -run '$(FAULTS)' ./caddymodule/e2e 2>&1 || echo FAILED; \
 	  $(GO) test -count=1 -v -timeout 2h -run '^TestARandomLife$$' ./authcore -rapid.checks 34000 -rapid.steps 30 2>&1 || echo FAILED; \

@@ -101,8 +101,10 @@ func (g *Gate) Session(ctx context.Context, t Token, host string, active bool) (
 	if err != nil {
 		return Session{}, Account{}, err
 	}
-	if active {
-		g.touch(ctx, st.root)
+	if active && g.touch(ctx, st.root) {
+		if st, err = g.readStanding(ctx, t, host, g.now()); err != nil {
+			return Session{}, Account{}, err
+		}
 	}
 	return st.Session, st.Account, nil
 }
@@ -146,12 +148,19 @@ func sessionOf(sec *Secrets, r getter, id SessionID) (Session, error) {
 	return Session(rec), err
 }
 
+// touchWait is how long a request waits for the record of the session's use. What is
+// not begun by then is left to the next one.
+const touchWait = time.Second
+
 // touch saves that a session is in use, when that is worth a write. A failure is
-// logged and harms nobody: the session ends a little earlier.
-func (g *Gate) touch(ctx context.Context, s Session) {
+// logged and harms nobody: the session ends a little earlier. It reports whether it
+// has tried: that may have taken long enough for the session to be ended meanwhile.
+func (g *Gate) touch(ctx context.Context, s Session) (tried bool) {
 	if _, worth := s.touch(g.now(), g.policy); !worth {
-		return
+		return false
 	}
+	ctx, cancel := context.WithTimeout(ctx, touchWait)
+	defer cancel()
 	err := g.shared.store.Update(ctx, func(w store.Writer) error {
 		now, err := sessionOf(g.secrets(), w, s.ID)
 		if err != nil {
@@ -166,6 +175,7 @@ func (g *Gate) touch(ctx context.Context, s Session) {
 	if err != nil && !errors.Is(err, ErrNoSession) {
 		g.log.WarnContext(ctx, "a session's use could not be saved", slog.Any("error", err))
 	}
+	return true
 }
 
 // End ends the session of a cookie everywhere: on the portal and on every host

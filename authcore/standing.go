@@ -44,10 +44,15 @@ func (g *Gate) Standing(ctx context.Context, t Token, host string, active bool) 
 		}
 		known.put(key, st)
 	}
-	if active {
-		g.touch(ctx, st.root)
+	if !active || !g.touch(ctx, st.root) || known.holds(st) {
+		return st, nil
 	}
-	return st, nil
+	// What was good before that write may have ended while it was waited for.
+	st, err := g.readStanding(ctx, t, host, g.now())
+	if err == nil {
+		known.put(key, st)
+	}
+	return st, err
 }
 
 // readStanding reads what a cookie opens from the store.

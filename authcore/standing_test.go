@@ -131,6 +131,35 @@ func TestStandingReadDuringAChange(t *testing.T) {
 	}
 }
 
+// A session that is ended while a request waits for its use to be saved is not good
+// for that request; nor is one of which nothing can be known any more by then.
+func TestStandingEndedDuringTheTouch(t *testing.T) {
+	for name, write := range map[string]error{"saved": nil, "not saved": store.ErrFailed} {
+		for _, cached := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, cached), func(t *testing.T) {
+				hook := &updateHook{before: func() error { return nil }}
+				b := newBenchOn(t, func(s store.Store) store.Store { hook.Store = s; return hook })
+				token := b.inService("jdupont", pin).Token
+				id := b.session(token).ID
+				b.opens(token, "", false)
+				b.pass(b.policy.Idle / 2)
+				hook.before = func() error {
+					hook.before = func() error { return nil }
+					b.must(b.EndSession(t.Context(), by, id))
+					return write
+				}
+				ask := func() error { _, _, err := b.Session(t.Context(), token, "", true); return err }
+				if cached {
+					ask = func() error { _, err := b.Standing(t.Context(), token, "", true); return err }
+				}
+				if err := ask(); !errors.Is(err, ErrNoSession) {
+					t.Errorf("it opens although it was ended meanwhile: %v", err)
+				}
+			})
+		}
+	}
+}
+
 // Readers and a writer at once: what was acknowledged is what is read.
 func TestStandingUnderChanges(t *testing.T) {
 	b := newBench(t)

@@ -26,27 +26,32 @@ type pair struct {
 func newPair(t *testing.T, storeOfA, storeOfB string) *pair {
 	t.Helper()
 	p := &pair{t: t}
-	p.a = p.start(0, storeOfA)
-	p.b = p.start(1, storeOfB)
+	p.a = p.start(0, "127.0.0.1", storeOfA, nil)
+	p.b = p.start(1, "127.0.0.2", storeOfB, nil)
 	return p
 }
 
 // etcdAt is a line of the configuration.
 func etcdAt(endpoints []string) string { return "etcd " + strings.Join(endpoints, " ") }
 
-// start starts one of the gates; the second has the first one's port and secret.
-func (p *pair) start(i int, storeLine string) *server {
+// start starts one of the gates, after a last change to its configuration; the second
+// has the first one's port and secret.
+func (p *pair) start(i int, host, storeLine string, change func(s *server, config string) string) *server {
 	p.t.Helper()
 	env, move := newClock(p.t)
 	p.clocks[i] = move
 	return newServerWith(p.t, func(s *server) string {
-		s.env = append(s.env, env)
+		s.host, s.env = host, append(s.env, env)
 		if i > 0 {
-			s.port, s.host = p.a.port, "127.0.0.2"
+			s.port = p.a.port
 			p.a.copySecret(s)
 		}
-		text := strings.ReplaceAll(s.caddyfile(), "bind 127.0.0.1", "bind "+s.host)
-		return strings.Replace(text, "badger "+s.dir+"/store", storeLine, 1)
+		text := strings.ReplaceAll(s.caddyfile(), "bind 127.0.0.1", "bind "+host)
+		text = strings.Replace(text, "badger "+s.dir+"/store", storeLine, 1)
+		if change != nil {
+			text = change(s, text)
+		}
+		return text
 	})
 }
 

@@ -5,6 +5,7 @@ package etcdtest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -35,22 +36,42 @@ type Cluster struct {
 type Member struct {
 	t      testing.TB
 	URL    string // for clients
+	tls    *tls.Config
 	args   []string
 	output *output
 	cmd    *exec.Cmd
 	exited chan struct{}
 }
 
-// Start starts a cluster of n members, which ends with the test. Further arguments
-// are for each of them. A server that cannot be built fails the test.
+// Start starts a cluster of n members on loopback, which ends with the test. Further
+// arguments are for each of them. A server that cannot be built fails the test.
 func Start(t testing.TB, n int, args ...string) *Cluster {
+	t.Helper()
+	return start(t, n, "http://127.0.0.1", nil, args)
+}
+
+// StartSecure is Start with TLS, at an address of this machine: an authority has
+// made the members' certificates, and those that clients must have.
+func StartSecure(t testing.TB, n int, a *Authority, host string) *Cluster {
+	t.Helper()
+	server, client := a.Issue(Server, host), a.Issue(Client)
+	return start(t, n, "https://"+host, a.config(client), []string{
+		"--cert-file", server.Cert, "--key-file", server.Key,
+		"--trusted-ca-file", a.File, "--client-cert-auth",
+	})
+}
+
+// start starts members that clients find at a place, and ask with that TLS.
+func start(t testing.TB, n int, place string, with *tls.Config, args []string) *Cluster {
 	t.Helper()
 	binary, dir := build(t), t.TempDir()
 	c := &Cluster{t: t}
+	_, host, _ := strings.Cut(place, "://")
 	var initial []string
 	for i := range n {
-		name, peer := fmt.Sprintf("m%d", i), "http://"+freeAddress(t)
-		m := &Member{t: t, URL: "http://" + freeAddress(t), output: &output{}}
+		name, peer := fmt.Sprintf("m%d", i), "http://"+freeAddress(t, "127.0.0.1")
+		_, port, _ := net.SplitHostPort(freeAddress(t, host))
+		m := &Member{t: t, URL: place + ":" + port, tls: with, output: &output{}}
 		m.args = append([]string{binary,
 			"--name", name, "--data-dir", filepath.Join(dir, name),
 			"--listen-client-urls", m.URL, "--advertise-client-urls", m.URL,
@@ -141,7 +162,7 @@ func (m *Member) Kill() {
 // Client returns a client of this member alone, closed with the test.
 func (m *Member) Client() *clientv3.Client {
 	m.t.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{m.URL}, Logger: zap.NewNop()})
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{m.URL}, TLS: m.tls, Logger: zap.NewNop()})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -178,10 +199,10 @@ func (m *Member) leads() bool {
 	return err == nil && status.Leader == status.Header.MemberId
 }
 
-// freeAddress returns an address on which nobody listens.
-func freeAddress(t testing.TB) string {
+// freeAddress returns an address of a host on which nobody listens.
+func freeAddress(t testing.TB, host string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
