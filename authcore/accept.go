@@ -12,10 +12,15 @@ import (
 // Accept makes of a store that is refused, in c, another one in an empty store:
 // with all that is there, as a backup of it would be restored (see Restore), or
 // with nothing where nothing is there. The store in c is read, and brought forward
-// where it is of an earlier schema. Errors: those of Restore.
+// where it is of an earlier schema. A store that was moved is accepted as well, for
+// whoever has lost the one that it was moved to; half a copy is not. Errors: those of
+// Restore, ErrHalfCopied.
 func Accept(ctx context.Context, c Config, by Actor, into store.Store) (Backup, error) {
 	c = c.withDefaults()
 	g, err := open(ctx, c)
+	if err == nil {
+		err = g.refuseHalf(ctx)
+	}
 	if err != nil {
 		return Backup{}, err
 	}
@@ -72,4 +77,18 @@ func acceptNothing(ctx context.Context, target Config, by Actor) (Backup, error)
 			write(g.secrets(), w, identityName, id, time.Time{})
 	})
 	return Backup{Made: g.now()}, err
+}
+
+// refuseHalf refuses the beginning of a copy.
+func (g *Gate) refuseHalf(ctx context.Context) error {
+	return g.shared.store.View(ctx, func(r store.Reader) error {
+		rec, err := read[copyRecord](g.secrets(), r, copyName)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return nil
+		case err == nil && rec.Into:
+			return rec.refusal()
+		}
+		return err
+	})
 }

@@ -73,6 +73,7 @@ const (
 	MessageSent                            // "message-sent": accepted for delivery; the detail says about what
 	MessageGivenUp                         // "message-given-up": refused for good, or for days; the detail says why
 	LoginFlood                             // "login-flood": more blind failures than are looked at came from one network, or from everywhere
+	StoreMoved                             // "store-moved": here, from another place
 )
 
 var eventNames = words[EventKind]{what: "event", names: []string{"",
@@ -88,7 +89,7 @@ var eventNames = words[EventKind]{what: "event", names: []string{"",
 	"request-sent", "request-removed",
 	"store-backed-up", "store-restored",
 	"role-given", "role-ended", "confirmation-asked", "confirmation-refused", "key-sent", "key-received",
-	"message-sent", "message-given-up", "login-flood"}}
+	"message-sent", "message-given-up", "login-flood", "store-moved"}}
 
 // String gives the event's word.
 func (k EventKind) String() string { return eventNames.name(k) }

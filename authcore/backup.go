@@ -71,7 +71,8 @@ var ephemeral = []string{
 	"browser", "outbox", "pending",
 }
 
-func leftOut(name string) bool { return slices.Contains(ephemeral, kindOf(name)) }
+// leftOut: what says that a store was moved is not for a restored one either.
+func leftOut(name string) bool { return name == copyName || slices.Contains(ephemeral, kindOf(name)) }
 
 // backupKey signs the backup of that nonce, under the newest secrets.
 func (s *Secrets) backupKey(nonce string) []byte { return s.derive(backupPurpose, nonce) }

@@ -383,7 +383,7 @@ func TestReadingFails(t *testing.T) {
 // A store that is not read is ill; one that takes no write, for want of room, is
 // not, since sessions go on.
 func TestHealth(t *testing.T) {
-	for n, want := range map[int]error{1: nil, 2: nil, 3: errFault, 4: errFault, 100: nil} {
+	for n, want := range map[int]error{1: nil, 2: nil, 3: nil, 4: errFault, 5: errFault, 100: nil} {
 		h, f := newFaultyHandover(t)
 		f.n = n
 		if err := h.Health(t.Context()); !errors.Is(err, want) {

@@ -88,12 +88,13 @@ const (
 // New makes a gate over a store, which it prepares when it is new. An import that
 // was broken off is finished, which takes about a millisecond for ten keys,
 // whatever the context; or it is forgotten (see Import). Errors:
-// ErrWrongSecret, ErrNewerStore, ErrAnchor, a sentence about the policy, the store's.
+// ErrWrongSecret, ErrNewerStore, ErrAnchor, ErrMoved, ErrHalfCopied, a sentence about the policy, the store's.
 func New(ctx context.Context, c Config) (*Gate, error) {
 	c = c.withDefaults()
 	if err := c.Policy.Validate(); err != nil {
 		return nil, err
 	}
+	c.Store = latch(c.Store, c.Secrets)
 	g, err := open(ctx, c)
 	if err != nil {
 		return g, err

@@ -25,6 +25,7 @@ import (
 //	passkey/MARK   ceremony/HASH   clock/highest   open/IDENTIFIER   outbox/DUE-ID
 //	request/TIME-REFERENCE   asked/REFERENCE   requested/REFERENCE-NUMBER-NUMBER   asked-today/all
 //	referents/UAI|~GROUP   office/IDENTIFIER   member/UAI/IDENTIFIER   stock/UAI/SERIAL   pending/ID
+//	copy/store
 //
 // A record is one version byte and an AEAD ciphertext whose associated data are
 // version and name: a record copied under another name does not open. What is

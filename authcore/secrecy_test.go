@@ -58,7 +58,7 @@ func spellings(secrets ...string) (all []string) {
 // exported holds a value of every exported type, but for those that are nothing
 // but a word or a number.
 var exported = map[string]any{
-	"Activation": Activation{}, "Account": Account{}, "Actor": Actor{}, "AuditQuery": AuditQuery{}, "Backup": Backup{}, "Anchor": Anchor{}, "Challenge": Challenge{}, "Clock": Clock{}, "Access": Access{}, "Config": Config{}, "Delegation": Delegation{}, "Desk": Desk{}, "Difference": Difference{}, "Display": Display{}, "EmergencyOrder": EmergencyOrder{}, "Event": Event{}, "Follower": Follower{}, "Form": Form{}, "Gate": Gate{}, "Import": Import{},
+	"Activation": Activation{}, "Account": Account{}, "Actor": Actor{}, "AuditQuery": AuditQuery{}, "Backup": Backup{}, "Anchor": Anchor{}, "Challenge": Challenge{}, "Clock": Clock{}, "Access": Access{}, "Config": Config{}, "Copied": Copied{}, "CopyOrder": CopyOrder{}, "Delegation": Delegation{}, "Desk": Desk{}, "Difference": Difference{}, "Display": Display{}, "EmergencyOrder": EmergencyOrder{}, "Event": Event{}, "Follower": Follower{}, "Form": Form{}, "Gate": Gate{}, "Import": Import{},
 	"Kept": Kept{}, "Message": Message{}, "Notice": Notice{}, "Key": Key{}, "KeyInfo": KeyInfo{}, "NewKey": NewKey{}, "NewPINAnswer": NewPINAnswer{}, "NewPasscodeAnswer": NewPasscodeAnswer{},
 	"NextCodeAnswer": NextCodeAnswer{}, "PIN": PIN{}, "PINHash": PINHash(""), "Passcode": Passcode{}, "PasscodeAnswer": PasscodeAnswer{}, "PersonData": PersonData{}, "Policy": Policy{},
 	"Ceremony": Ceremony{}, "Passkey": Passkey{}, "PasskeyAnswer": PasskeyAnswer{}, "PasskeyConfig": PasskeyConfig{}, "Passkeys": Passkeys{},

@@ -26,7 +26,7 @@ func TestWords(t *testing.T) {
 		request-sent request-removed
 		store-backed-up store-restored
 		role-given role-ended confirmation-asked confirmation-refused key-sent key-received
-		message-sent message-given-up login-flood`)
+		message-sent message-given-up login-flood store-moved`)
 	checkWords[RequestField](t, "surname given-name function establishment email phone hours subject description accounts key reference met application")
 	checkWords[RequestProblem](t, "missing too-long malformed no-text")
 	checkWords[Role](t, "holder referent operator auditor")

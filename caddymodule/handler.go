@@ -183,7 +183,7 @@ func (x *exchange) mayGoOn(what authcore.Access) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), streamPeriod)
 	defer cancel()
 	st, err := x.gate.Standing(ctx, authcore.Token(x.cookie(sessionCookie)), x.site.sessionHost(), false)
-	over := errors.Is(err, authcore.ErrNoSession) || errors.Is(err, store.ErrClosed) ||
+	over := errors.Is(err, authcore.ErrNoSession) || errors.Is(err, store.ErrClosed) || errors.Is(err, authcore.ErrMoved) ||
 		err == nil && x.site.requirement.Decide(st.Session, st.Account, what, x.gate.Now()).Decision == authcore.Deny
 	if over {
 		x.app.log.Info("an open connection is cut: it is no longer allowed", "site", x.site.id, "holder", string(x.holder))
