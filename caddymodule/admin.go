@@ -112,6 +112,7 @@ var adminRoutes = []adminRoute{
 	{http.MethodGet, "/sesame/assistance/{reference}/screenshots/{number}", nil, showScreenshot},
 	{http.MethodGet, "/sesame/stock/{establishment}", nil, showStock},
 	{http.MethodGet, "/sesame/doctor", []string{"ntp"}, diagnose},
+	{http.MethodPost, "/sesame/copy", nil, copyStore},
 }
 
 // Routes returns what is served below /sesame/, one pattern for each path.

@@ -326,7 +326,7 @@ func TestOpenAPIHasEveryField(t *testing.T) {
 		"CodeQuestion": codeQuestion{}, "CodePair": codePair{}, "EmergencyOrder": emergencyOrder{}, "EmergencyCodes": emergencyCodes{},
 		"ActivationCode": activationCode{}, "ReplaceOrder": replaceOrder{}, "Replacement": replacement{},
 		"Key": authcore.KeyInfo{}, "KeyList": keyList{}, "ImportReport": importReport{}, "ImportProblem": importProblem{},
-		"Clock": authcore.Clock{}, "Diagnosis": diagnosis{}, "Finding": finding{}, "Backup": authcore.Backup{}, "Session": sessionView{}, "SessionList": sessionList{}, "Request": requestView{}, "RequestList": requestList{}, "Screenshot": hookPicture{}, "Whois": whois{}, "Event": authcore.Event{}, "EventList": eventList{},
+		"Clock": authcore.Clock{}, "Diagnosis": diagnosis{}, "Finding": finding{}, "Backup": authcore.Backup{}, "CopyOrder": copyOrder{}, "Copied": authcore.Copied{}, "Store": Store{}, "Etcd": Etcd{}, "Session": sessionView{}, "SessionList": sessionList{}, "Request": requestView{}, "RequestList": requestList{}, "Screenshot": hookPicture{}, "Whois": whois{}, "Event": authcore.Event{}, "EventList": eventList{},
 		"Verification": authcore.Verification{}, "PurgeOrder": purgeOrder{}, "PurgeReport": purgeReport{}, "PersonData": personData{}, "Message": authcore.Message{}, "Notice": authcore.Notice{},
 		"ImportProgress": progressLine{}, "ImportStep": importStep{},
 		"UserDelegation": authcore.Delegation{}, "Passkey": passkeyView{}, "Delegation": delegationView{}, "DelegationOrder": delegationOrder{},

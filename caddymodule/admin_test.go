@@ -351,6 +351,8 @@ func TestAdminWithoutStore(t *testing.T) {
 			body, headers = "identifiant\njdupont", []string{"Content-Type: text/csv"}
 		case strings.HasSuffix(target, "/import"):
 			body, headers = "FT1,3132333435363738393031323334353637383930", []string{"Content-Type: text/csv"}
+		case target == "/sesame/copy":
+			body, headers = b.orderElsewhere(), []string{"Content-Type: application/json"}
 		case strings.HasSuffix(target, "/assign"):
 			body, headers = `{"holder":"jdupont"}`, []string{"Content-Type: application/json"}
 		case strings.HasSuffix(target, "/which"):

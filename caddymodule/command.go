@@ -36,7 +36,7 @@ answered. It exits with 0 when it did it and with 1 when it did not.`
 		commandGroup("clock", "The server's clock: show, accept", clockCommands()...),
 		commandGroup("store", "The store itself: accept", storeCommands()...),
 		commandGroup("secret", "The secret file: rotate", secretCommands()...),
-		whoisCommand(), explainCommand(), auditCommand(), backupCommand(), restoreCommand(), doctorCommand(), demo.Command())
+		whoisCommand(), explainCommand(), auditCommand(), backupCommand(), restoreCommand(), copyCommand(), doctorCommand(), demo.Command())
 	completeFlags(root)
 }
 
