@@ -29,14 +29,7 @@ func TestAssistanceInChromium(t *testing.T) {
 	if got := eval[string](c, `document.querySelector("#reference").value + " " + document.querySelector("#application").value`); got != reference+" Carnet de notes" {
 		t.Errorf("the form knows %q, not the refusal %s", got, reference)
 	}
-	var picture bytes.Buffer
-	if err := png.Encode(&picture, image.NewRGBA(image.Rect(0, 0, 120, 80))); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(s.dir, "écran.png")
-	if err := os.WriteFile(file, picture.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := s.picture(120, 80)
 	send := func(path string) {
 		t.Helper()
 		c.must(chromedp.Do(c.ctx, chromedp.SetUploadFiles(chromedp.CSS("#screenshot"), []string{path})))
@@ -72,4 +65,18 @@ func TestAssistanceInChromium(t *testing.T) {
 	if got := s.sesame("audit", "--reference", request); !strings.Contains(got, "request-sent") {
 		t.Errorf("the audit trail has %s", got)
 	}
+}
+
+// picture writes a PNG of that size, and returns where.
+func (s *server) picture(width, height int) (file string) {
+	s.t.Helper()
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewRGBA(image.Rect(0, 0, width, height))); err != nil {
+		s.t.Fatal(err)
+	}
+	file = filepath.Join(s.dir, "écran.png")
+	if err := os.WriteFile(file, picture.Bytes(), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return file
 }

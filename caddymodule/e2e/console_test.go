@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 // helped is a holder in trouble and the referent of their establishment, each in a
@@ -189,6 +191,24 @@ func TestTheFiveCalls(t *testing.T) {
 		h.arrives(h.holder, "jsansrien")
 		h.holder.open(s.notes("/"))
 		h.holder.says("dans l’application")
+	})
+
+	t.Run("a request for assistance", func(t *testing.T) {
+		h.holder.open(s.portal("/.sesame/assistance"))
+		h.holder.must(chromedp.Do(h.holder.ctx, chromedp.SetUploadFiles(chromedp.CSS("#screenshot"), []string{s.picture(120, 80)})))
+		eval[any](h.holder, `(() => {
+			document.getElementById("subject").value = "Refusé \u202e<b>";
+			document.getElementById("description").value = "« Incorrect »\nدpuis 8 h 🔑";
+			document.querySelector(".ask form").requestSubmit();
+		})(); null`)
+		h.holder.says("Votre demande est enregistrée")
+		h.referent.open(s.portal("/.sesame/referent"))
+		h.referent.follow("Demandes d’assistance")
+		h.referent.follow("Lire la demande")
+		h.referent.says("« Incorrect » دpuis 8 h 🔑")
+		h.referent.until(`[...document.querySelectorAll(".pictures img")].map((i) => i.naturalWidth + "x" + i.naturalHeight).join() === "120x80"`)
+		h.referent.follow("Ouvrir la fiche de cette personne")
+		h.referent.says("jsansrien · " + uai)
 	})
 
 	trail := s.sesame("audit", "--json")
