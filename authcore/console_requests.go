@@ -8,13 +8,16 @@ import (
 	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
-// Requests returns the newest requests for assistance of the clerk's scope, at most
-// limit of them, as Gate.Requests does; somebody who was not logged in may have typed
-// any establishment. Errors: *BarredError, the store's.
-func (c Clerk) Requests(ctx context.Context, limit int) ([]Request, error) {
+// Requests returns requests for assistance of the clerk's scope, the newest first: at
+// most limit of them behind the one of the reference after, "" being the newest on, as
+// Gate.Requests does; somebody who was not logged in may have typed any establishment.
+// Errors: *BarredError, the store's.
+func (c Clerk) Requests(ctx context.Context, after Reference, limit int) ([]Request, error) {
 	var o Office
 	err := c.gate.shared.store.View(ctx, func(r store.Reader) (err error) {
-		o, err = c.officeIn(r)
+		if o, err = c.officeIn(r); err == nil && after != "" {
+			_, err = c.requestIn(r, after)
+		}
 		return err
 	})
 	if err != nil {
@@ -24,7 +27,7 @@ func (c Clerk) Requests(ctx context.Context, limit int) ([]Request, error) {
 	if o.Role == RoleReferent && len(scope) == 0 {
 		return nil, nil // no establishment is not all of them
 	}
-	return c.gate.Requests(ctx, RequestQuery{Establishments: scope}, "", limit)
+	return c.gate.Requests(ctx, RequestQuery{Establishments: scope}, after, limit)
 }
 
 // Request returns one of those requests with its description, and the account of who

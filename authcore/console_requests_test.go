@@ -19,7 +19,7 @@ func TestConsoleRequests(t *testing.T) {
 	}
 	want := func(who, of Identifier, n int) {
 		t.Helper()
-		list, err := b.clerk(who).Requests(t.Context(), 10)
+		list, err := b.clerk(who).Requests(t.Context(), "", 10)
 		if err != nil || len(list) != n || n == 1 && list[0].Holder != of {
 			t.Errorf("%s reads %+v, %v", who, list, err)
 		}
@@ -27,10 +27,26 @@ func TestConsoleRequests(t *testing.T) {
 	want("rlycee", "jdupont", 1)
 	want("rnord", "mmartin", 1)
 	want("oper", "", 2)
+	all, err := b.clerk("oper").Requests(t.Context(), "", 1)
+	b.must(err)
+	rest, err := b.clerk("oper").Requests(t.Context(), all[0].Reference, 10)
+	if err != nil || len(rest) != 1 || rest[0].Reference == all[0].Reference {
+		t.Errorf("behind the first one: %+v, %v", rest, err)
+	}
+	mine := map[Identifier]Identifier{"jdupont": "rlycee", "mmartin": "rnord"}
+	for _, r := range append(all, rest...) {
+		for holder, who := range mine {
+			list, err := b.clerk(who).Requests(t.Context(), r.Reference, 10)
+			barred, _ := errors.AsType[*BarredError](err)
+			if own := holder == r.Holder; own != (err == nil) || !own && (barred == nil || barred.Bar != BarScope) || len(list) > 0 {
+				t.Errorf("%s reads on behind the one of %s: %+v, %v", who, r.Holder, list, err)
+			}
+		}
+	}
 	want("audit", "", 2)
 	b.Gate = b.WithConsole(ConsoleRules{})
 	want("rnord", "", 0)
-	_, err := b.clerk("jdupont").Requests(t.Context(), 10)
+	_, err = b.clerk("jdupont").Requests(t.Context(), "", 10)
 	if barred, ok := errors.AsType[*BarredError](err); !ok || barred.Bar != BarRole {
 		t.Errorf("a holder: %v", err)
 	}

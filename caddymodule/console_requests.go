@@ -10,7 +10,7 @@ import (
 	"github.com/sesame-gateway/sesame/ui"
 )
 
-// consoleRequests is how many requests for assistance are listed.
+// consoleRequests is how many requests for assistance are on a page.
 const consoleRequests = 50
 
 func (x *exchange) showConsoleRequests() error {
@@ -18,18 +18,28 @@ func (x *exchange) showConsoleRequests() error {
 	if !ok {
 		return err
 	}
-	list, err := d.Requests(x.r.Context(), consoleRequests)
+	var after authcore.Reference
+	if text := x.query(ui.FieldAfter); text != "" {
+		if after, err = readReference(text); err != nil {
+			return x.barred(errGone)
+		}
+	}
+	list, err := d.Requests(x.r.Context(), after, consoleRequests+1)
 	if err != nil {
 		return x.barred(err)
 	}
 	var p ui.ConsoleRequests
+	if len(list) > consoleRequests {
+		list = list[:consoleRequests]
+		p.Next = string(list[consoleRequests-1].Reference)
+	}
 	for _, r := range list {
 		p.Requests = append(p.Requests, ui.ConsoleRequestEntry{
 			Reference: string(r.Reference), Subject: r.Subject, From: strings.TrimSpace(r.GivenName + " " + r.Surname),
 			Reach: cmp.Or(r.Phone, r.Email), Sent: r.Sent.Local(),
 		})
 	}
-	return x.showDesk(http.StatusOK, d, ui.PathConsoleRequests, nil, p)
+	return x.showDesk(http.StatusOK, d, ui.PathConsoleRequests, x.values(ui.FieldAfter), p)
 }
 
 // showConsoleRequest shows one request, as it was typed.

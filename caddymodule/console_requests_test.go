@@ -2,9 +2,11 @@ package caddymodule
 
 import (
 	"bytes"
+	"fmt"
 	"image/png"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -116,6 +118,41 @@ func TestConsoleRequest(t *testing.T) {
 		if a.StatusCode != http.StatusOK || !strings.Contains(a.body, string(sent.Reference)) {
 			t.Errorf("%s: %s", what, a.Status)
 		}
+	}
+}
+
+// The list goes on, each request on one page of it.
+func TestConsoleRequestsGoOn(t *testing.T) {
+	s := consoleServer(t)
+	for n := range consoleRequests + 2 {
+		_, err := s.gate().Ask(t.Context(), fmt.Sprint(n), authcore.Request{
+			Surname: "Dupont", GivenName: "Ève", Phone: "1", Subject: fmt.Sprintf("<%d>", n), Description: "d", Establishment: lycee,
+		}, nil, authcore.Source{})
+		s.must(err)
+	}
+	b := s.again("rlycee")
+	first := b.open(s.at("portail", ui.PathConsoleRequests))
+	next := regexp.MustCompile(`requests\?after=([0-9A-Z-]+)"`).FindStringSubmatch(first.body)
+	if next == nil {
+		t.Fatal("the list does not go on")
+	}
+	second := b.open(s.at("portail", ui.PathConsoleRequests+"?after="+next[1]))
+	shown := append(isolated(t, first), isolated(t, second)...)
+	for n := range consoleRequests + 2 {
+		if !slices.Contains(shown, fmt.Sprintf("<%d>", n)) {
+			t.Errorf("number %d is on no page", n)
+		}
+	}
+	if strings.Contains(second.body, "requests?after=") {
+		t.Error("the list goes on behind its end")
+	}
+	for _, after := range []string{"x", "0000-0000", "'\r\n", next[1] + "0"} {
+		if a := b.open(s.at("portail", ui.PathConsoleRequests+"?"+url.Values{ui.FieldAfter: {after}}.Encode())); a.StatusCode != http.StatusNotFound {
+			t.Errorf("behind %q: %s", after, a.Status)
+		}
+	}
+	if a := s.again("rnord").open(s.at("portail", ui.PathConsoleRequests+"?after="+next[1])); a.StatusCode != http.StatusNotFound {
+		t.Errorf("a referent elsewhere: %s", a.Status)
 	}
 }
 

@@ -2,9 +2,13 @@ package ui
 
 import "time"
 
-// ConsoleRequests lists the newest requests for assistance. Each leads to
+// ConsoleRequests lists requests for assistance, the newest first. Each leads to
 // PathConsoleRequest with FieldReference.
-type ConsoleRequests struct{ Requests []ConsoleRequestEntry }
+type ConsoleRequests struct {
+	Requests []ConsoleRequestEntry
+	// Next is where the list goes on, with FieldAfter, or empty.
+	Next string
+}
 
 // ConsoleRequestEntry is one of them.
 type ConsoleRequestEntry struct {

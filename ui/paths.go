@@ -66,7 +66,7 @@ const (
 	FieldLanguage   = "language"   // Account: the tag of a language
 
 	FieldQuery     = "q"        // Console
-	FieldAfter     = "after"    // Console
+	FieldAfter     = "after"    // Console, ConsoleRequests
 	FieldReference = "incident" // ConsoleStory, ConsoleRequest
 	FieldNumber    = "number"   // ConsoleRequest: of a screenshot, from 1 on
 	FieldPerson    = "id"       // ConsoleAct: an identifier

@@ -30,7 +30,7 @@ var (
 	}
 	waiting = []ui.ConsoleWaiting{
 		wait(ui.Waiting{Act: "return-key", Serial: "0123456789"}), wait(ui.Waiting{Act: "retire-key", Serial: "1123456789"}),
-		wait(ui.Waiting{Act: "revoke-passkey", Passkey: "Téléphone"}), wait(ui.Waiting{Act: "remove-person", Keys: "retire"}),
+		wait(ui.Waiting{Act: "revoke-passkey", Passkey: "Téléphone"}), wait(ui.Waiting{Act: "remove-person", Keys: "retire"}), //nolint:gosec // G101 takes Passkey, a name, for a password
 		wait(ui.Waiting{Act: "remove-person", Keys: "return"}), wait(ui.Waiting{Act: "remove-person", Keys: "keep"}),
 		wait(ui.Waiting{Act: "give-role", Role: "referent", Scope: []string{"0441550W", "nord"}}),
 		wait(ui.Waiting{Act: "give-role", Role: "operator"}), wait(ui.Waiting{Act: "give-role", Role: "auditor"}),
@@ -84,7 +84,7 @@ func console() []State {
 		{"consolePending", SignedIn(), ui.ConsolePending{Entries: waiting}},
 		{"consoleRequests", SignedIn(), ui.ConsoleRequests{Requests: []ui.ConsoleRequestEntry{
 			{Reference: "7F3K-Q2M9", Subject: "PASSCODE refusé", From: "Camille Martin", Reach: "02 40 00 00 00", Sent: until}, {Reference: "8F3K-Q2M9", Subject: "Clé \u202eeudrep", From: "Sacha Leroy", Sent: until},
-		}}},
+		}, Next: "8F3K-Q2M9"}},
 		{"consoleRequest", SignedIn(), ui.ConsoleRequest{Reference: "8F3K-Q2M9", Typed: described(known), Refusal: known.Refusal, LoggedIn: true, ID: "cmartin", Name: "Camille Martin", Pictures: 2, Sent: until, Until: until.AddDate(0, 1, 0)}},
 		{"consoleRequest-unknown", Full(SignedIn()), ui.ConsoleRequest{Reference: "8F3K-Q2M9", Typed: typed, Sent: until, Until: until.AddDate(0, 1, 0)}},
 		{"consoleRequest-elsewhere", SignedIn(), ui.ConsoleRequest{Reference: "8F3K-Q2M9", Typed: described(known), LoggedIn: true, Sent: until, Until: until.AddDate(0, 1, 0)}},
