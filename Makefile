@@ -67,7 +67,7 @@ faults: ## kills, power cuts, full and damaged disks, reloads, clocks, outages o
 
 bench: ## how fast: each part by itself, then the gate against the same Caddy without it
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
-	$(GO) test -tags load -count=1 -run '^TestLoad$$' -v ./caddymodule/e2e
+	$(GO) test -tags load -count=1 -run '^TestLoad' -v ./caddymodule/e2e
 
 screenshots: tools ## every page as a picture, at 1280 and 320 px, into screenshots/
 	SESAME_SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count=1 ./ui/browser

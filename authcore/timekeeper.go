@@ -32,17 +32,22 @@ func newTimekeeper(clock func() time.Time, alarm func(timeline)) *timekeeper {
 // the monotonic clock, which nobody sets; a clock without one (see package time)
 // tells it itself.
 func (k *timekeeper) look() timeline {
-	k.mu.Lock()
-	at := k.clock()
-	before := k.line
-	k.line = before.look(at.Round(0), at.Sub(k.last))
-	k.last = at
-	line := k.judge(before)
-	k.mu.Unlock()
+	before, line := k.read()
 	if line.worse(before) {
 		k.alarm(line)
 	}
 	return line
+}
+
+// read takes the time, and returns how it stood before as well.
+func (k *timekeeper) read() (before, line timeline) {
+	k.mu.Lock()
+	defer k.mu.Unlock() // of whatever panics here, one request must end and not all
+	at := k.clock()
+	before = k.line
+	k.line = before.look(at.Round(0), at.Sub(k.last))
+	k.last = at
+	return before, k.judge(before)
 }
 
 // judge notes for the audit trail that the clock has come into doubt.

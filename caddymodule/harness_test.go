@@ -33,7 +33,7 @@ import (
 var ahead atomic.Int64
 
 func init() {
-	now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	now = func() time.Time { sprung(); return time.Now().Add(time.Duration(ahead.Load())) }
 }
 
 // TestMain gives the tests a data directory of their own.
