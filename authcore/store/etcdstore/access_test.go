@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
-
 	"github.com/sesame-gateway/sesame/authcore/store"
 	"github.com/sesame-gateway/sesame/authcore/store/etcdstore/etcdtest"
 )
@@ -16,8 +14,6 @@ import (
 // TestUser has etcd ask who is there, and let that user only into one prefix.
 func TestUser(t *testing.T) {
 	c := etcdtest.Start(t, 1)
-	root := c.Members[0].Client()
-	defer root.Close()
 	opts := place(c)
 	demand := func(_ any, err error) {
 		t.Helper()
@@ -26,15 +22,7 @@ func TestUser(t *testing.T) {
 		}
 	}
 	ctx := t.Context()
-	demand(root.UserAdd(ctx, "root", "of-the-tree"))
-	demand(root.RoleAdd(ctx, "root"))
-	demand(root.UserGrantRole(ctx, "root", "root"))
-	demand(root.UserAdd(ctx, "gate", "sesame"))
-	demand(root.RoleAdd(ctx, "gate"))
-	end := clientv3.GetPrefixRangeEnd(opts.Prefix)
-	demand(root.RoleGrantPermission(ctx, "gate", opts.Prefix, end, clientv3.PermissionType(clientv3.PermReadWrite)))
-	demand(root.UserGrantRole(ctx, "gate", "gate"))
-	demand(root.AuthEnable(ctx))
+	c.Guard("gate", "sesame", opts.Prefix)
 
 	if _, err := Open(opts); !errors.Is(err, ErrRefused) {
 		t.Errorf("Open = %v without a user, want a refusal", err)
@@ -50,7 +38,7 @@ func TestUser(t *testing.T) {
 	}
 	heard := listenTo(e)
 	// Whatever is changed of users makes tokens old; the next one is asked for.
-	as := clientAs(t, c, "root", "of-the-tree")
+	as := c.Root()
 	demand(as.RoleAdd(ctx, "other"))
 	if err := put(e, "a", "2"); err != nil {
 		t.Errorf("Update = %v when the token is old", err)
@@ -65,16 +53,6 @@ func TestUser(t *testing.T) {
 	if _, err := Open(opts); !errors.Is(err, ErrRefused) {
 		t.Errorf("Open = %v in a prefix that is not this user's, want ErrRefused", err)
 	}
-}
-
-func clientAs(t *testing.T, c *etcdtest.Cluster, user, password string) *clientv3.Client {
-	t.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: c.URLs(), Username: user, Password: password, Logger: config(Options{}).Logger})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client.Close() })
-	return client
 }
 
 // TestPrefixes keeps two stores of one cluster apart, and all of them from what is

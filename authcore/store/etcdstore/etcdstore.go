@@ -158,7 +158,7 @@ func open(opts Options) (*engine, error) {
 	}
 	client, err := connect(opts)
 	if err != nil {
-		return nil, err
+		return nil, explain(opts, err)
 	}
 	e := &engine{
 		members: members{client: client, timeout: opts.Timeout, anonymous: opts.Username == ""},
@@ -168,7 +168,7 @@ func open(opts Options) (*engine, error) {
 	at := time.Now()
 	now, err := e.revision(context.Background(), e.space)
 	if err != nil {
-		return nil, errors.Join(err, client.Close())
+		return nil, errors.Join(explain(opts, err), client.Close())
 	}
 	e.watch = newWatch(e.members, e.space, opts, mark{revision: now, at: at})
 	return e, nil
