@@ -55,7 +55,7 @@ oracles: ## the arithmetic against stoken, oathtool and pskc-utils, on random ke
 
 # What make faults plays against the server. Those that this machine cannot play
 # say NOT PLAYED, and are told again at the end.
-FAULTS := TestKilled|TestKillWhile|TestDamagedStore|TestFullDisk|TestPowerCut|TestStoppedAndGoingOn|TestClockSteps|TestAHundredReloads|TestFailedReloads|TestNothingIsLeftBehind|TestOnePasscodeAThousandTimes|TestADoubleClick|TestOneCodeTwoGates|TestOutagesOfEtcd|TestStalledWatch|TestCutOff|TestRollingRestart
+FAULTS := TestKilled|TestKillWhile|TestDamagedStore|TestFullDisk|TestPowerCut|TestStoppedAndGoingOn|TestClockSteps|TestAHundredReloads|TestFailedReloads|TestNothingIsLeftBehind|TestOnePasscodeAThousandTimes|TestADoubleClick|TestOneCodeTwoGates|TestOutagesOfEtcd|TestStalledWatch|TestCutOff|TestRollingRestart|TestGuardedEtcd|TestBackupOfEtcd
 
 faults: ## kills, power cuts, full and damaged disks, reloads, clocks, outages of etcd: an hour, best as root
 	@rm -f faults.out; \

@@ -43,7 +43,7 @@ func (o *offline) read() (place, authcore.Policy, error) {
 		return where, authcore.Policy{}, err
 	}
 	if where.etcd != nil {
-		return where, authcore.Policy{}, errors.New("this command exchanges the directory of an embedded store, and the configuration has its store in etcd: name a directory with --store")
+		return where, authcore.Policy{}, errors.New("this command exchanges directories, and the configuration has its store in etcd: restore a backup into a directory of its own (--store DIR), and move that to etcd (sesame copy)")
 	}
 	policy, err := app.policy()
 	return where, policy, err
