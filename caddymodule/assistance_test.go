@@ -217,6 +217,7 @@ func TestAssistanceSaysWhatIsWrong(t *testing.T) {
 		"no way to answer":     {with(matter(), ui.FieldPhone, ""), nil, "Ce champ est nécessaire."},
 		"an address with more": {with(matter(), ui.FieldEmail, "a@b.fr, c@d.fr"), nil, "Ce n’est pas une adresse complète."},
 		"too long":             {with(matter(), ui.FieldSubject, strings.Repeat("x", 201)), nil, "C’est trop long"},
+		"100 kB on a line":     {with(matter(), ui.FieldSurname, strings.Repeat("é🔑 \u202e<b>", 8000)), nil, "C’est trop long"},
 		"a description":        {with(matter(), ui.FieldDescription, strings.Repeat("x", authcore.MaxDescription+1)), nil, "C’est trop long"},
 		"no text":              {with(matter(), ui.FieldHours, "\xff\xfe"), nil, "caractères illisibles"},
 		"a zip":                {matter(), [][]byte{zip}, "n’est pas une image PNG ou JPEG"},
@@ -232,7 +233,7 @@ func TestAssistanceSaysWhatIsWrong(t *testing.T) {
 		if a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(a.body, c.says) || !strings.Contains(a.body, "Votre demande n’est pas encore partie") {
 			t.Errorf("%s: %s at %s, without %q", name, a.Status, a.url(), c.says)
 		}
-		if got := a.fields(); got.Get(ui.FieldSubject) != c.values.Get(ui.FieldSubject) || got.Get(ui.FieldDescription) != c.values.Get(ui.FieldDescription) {
+		if got := a.fields(); got.Get(ui.FieldSubject) != c.values.Get(ui.FieldSubject) || got.Get(ui.FieldDescription) != c.values.Get(ui.FieldDescription) || got.Get(ui.FieldSurname) != c.values.Get(ui.FieldSurname) {
 			t.Errorf("%s: what was typed is lost", name)
 		}
 	}

@@ -131,7 +131,8 @@ func TestMailForm(t *testing.T) {
 	}
 }
 
-// A mail server that is away for an hour: nothing is lost, all is delivered, once.
+// A mail server that is away for an hour: nothing is lost, all is delivered, once,
+// and so is a request for assistance with its screenshot.
 func TestMailServerAway(t *testing.T) {
 	free := freeAddress(t)
 	away := &smtpServer{address: free}
@@ -143,16 +144,20 @@ func TestMailServerAway(t *testing.T) {
 			advance(time.Minute)
 		}
 	}
+	r.asked(t, authcore.Desk{Mail: "assistance@ac-exemple.fr"}, nasty(t))
+	r.round(t.Context())
 	s := startSMTP(t, free, nil, false, &smtpServer{})
 	for range 60 {
 		r.round(t.Context())
 		advance(time.Minute)
 	}
-	ids := map[string]bool{}
-	for range 3 {
-		ids[(<-s.arrived).Header.Get("Message-ID")] = true
+	ids, people := map[string]bool{}, map[string]int{}
+	for range 4 {
+		m := <-s.arrived
+		ids[m.Header.Get("Message-ID")] = true
+		people[m.to]++
 	}
-	if s.none(t); len(ids) != 3 {
+	if s.none(t); len(ids) != 4 || people["assistance@ac-exemple.fr"] != 1 {
 		t.Errorf("%d different messages arrived", len(ids))
 	}
 	if n := r.left(t); n != 0 {
