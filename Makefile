@@ -65,7 +65,7 @@ faults: ## kills, power cuts, full and damaged disks, reloads, clocks, outages o
 	echo; grep -A1 'NOT PLAYED' faults.out && echo "make faults: what stands above could NOT be played on this machine" || echo "make faults: this machine could play everything"; \
 	! grep -q '^FAILED$$' faults.out
 
-bench: ## how fast: each part by itself, then the gate against the same Caddy without it
+bench: ## how fast: each part by itself, then the gate against the same Caddy without it, and on etcd
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	$(GO) test -tags load -count=1 -run '^TestLoad' -v ./caddymodule/e2e
 
