@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"os"
 	"syscall"
 	"time"
 )
@@ -93,8 +92,9 @@ func greet(conn net.Conn) error {
 	if err == nil {
 		_, err = io.ReadFull(conn, answer)
 	}
+	late, timed := errors.AsType[net.Error](err)
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case timed && late.Timeout():
 		return nil
 	// An alert of TLS (RFC 8446, section 5.1), or what servers written in Go say.
 	case !ok && (err != nil || answer[0] == 21 || string(answer) == "HTTP/1."):
