@@ -18,6 +18,12 @@ type Token string
 
 const tokenLength = 43
 
+// sum is what is stored of it.
+func (t Token) sum() [sha256.Size]byte {
+	var room [tokenLength]byte // so that a token's copy is not allocated
+	return sha256.Sum256(append(room[:0], t...))
+}
+
 // Format prints a placeholder for every verb; string(t) gives the value.
 func (Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 
@@ -77,12 +83,15 @@ func (s Session) alive(a Account, now time.Time) bool {
 // request. So a session ends when it was unused for the idle time, or up to a
 // twentieth less. It reports whether there is anything to save.
 func (s Session) touch(now time.Time, pol Policy) (Session, bool) {
-	if now.Sub(s.Seen) < pol.Idle/20 {
+	if !s.stale(now, pol) {
 		return s, false
 	}
 	s.Seen, s.Idle = now, now.Add(pol.Idle)
 	return s, true
 }
+
+// stale tells whether the idle end is worth moving.
+func (s *Session) stale(now time.Time, pol Policy) bool { return now.Sub(s.Seen) >= pol.Idle/20 }
 
 // hashName is the base64url SHA-256 of a secret that holds 256 bits, so that
 // neither salt nor slowness is needed.
@@ -101,7 +110,7 @@ func (g *Gate) Session(ctx context.Context, t Token, host string, active bool) (
 	if err != nil {
 		return Session{}, Account{}, err
 	}
-	if active && g.touch(ctx, st.root) {
+	if active && g.touch(ctx, &st.root, g.now()) {
 		if st, err = g.readStanding(ctx, t, host, g.now()); err != nil {
 			return Session{}, Account{}, err
 		}
@@ -155,8 +164,8 @@ const touchWait = time.Second
 // touch saves that a session is in use, when that is worth a write. A failure is
 // logged and harms nobody: the session ends a little earlier. It reports whether it
 // has tried: that may have taken long enough for the session to be ended meanwhile.
-func (g *Gate) touch(ctx context.Context, s Session) (tried bool) {
-	if _, worth := s.touch(g.now(), g.policy); !worth {
+func (g *Gate) touch(ctx context.Context, s *Session, now time.Time) (tried bool) {
+	if !s.stale(now, g.policy) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, touchWait)

@@ -34,7 +34,7 @@ type Standing struct {
 // ended, by whichever act, is not in it from when that act is acknowledged. Errors:
 // ErrNoSession, the store's.
 func (g *Gate) Standing(ctx context.Context, t Token, host string, active bool) (*Standing, error) {
-	key, now := sha256.Sum256([]byte(t)), g.now()
+	key, now := t.sum(), g.now()
 	known := g.shared.standings
 	st := known.get(key)
 	if st == nil || st.Session.Host != host || !st.root.alive(st.Account, now) || st.day != fredu.DateOf(now) {
@@ -44,7 +44,7 @@ func (g *Gate) Standing(ctx context.Context, t Token, host string, active bool) 
 		}
 		known.put(key, st)
 	}
-	if !active || !g.touch(ctx, st.root) || known.holds(st) {
+	if !active || !g.touch(ctx, &st.root, now) || known.holds(st) {
 		return st, nil
 	}
 	// What was good before that write may have ended while it was waited for.

@@ -25,15 +25,18 @@ func (s *nameSet) scrub(r *http.Request) {
 	r.Trailer = nil
 	for key, lines := range r.Header {
 		switch {
-		case s.has(key), strings.EqualFold(key, "Trailer"):
+		case s.has(key), is(key, "Trailer"):
 			delete(r.Header, key)
-		case strings.EqualFold(key, "Connection"), strings.EqualFold(key, "Proxy-Connection"):
+		case is(key, "Connection"), is(key, "Proxy-Connection"):
 			replaceLines(r.Header, key, lines, s.cleanConnection)
-		case strings.EqualFold(key, "Cookie"):
+		case is(key, "Cookie"):
 			replaceLines(r.Header, key, lines, stripCookies)
 		}
 	}
 }
+
+// is tells whether a header's name is that one, whatever its case.
+func is(name, that string) bool { return len(name) == len(that) && strings.EqualFold(name, that) }
 
 // replaceLines passes each line of a header through clean, and drops those that
 // come back empty. Lines that need no change keep their slice.

@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"mime"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,12 +39,13 @@ type streams struct {
 // stream is the answer to one request that may stay open: a ResponseWriter that
 // finds out whether it does. The caller must end it.
 type stream struct {
-	*caddyhttp.ResponseWriterWrapper
+	caddyhttp.ResponseWriterWrapper
 	among  *streams
 	may    func() bool // whether it may go on
 	cancel context.CancelFunc
 	begun  bool // the header is written
 	stays  bool // the answer stays open
+	added  bool // it is looked at
 
 	mu   sync.Mutex
 	over bool
@@ -55,7 +56,7 @@ type stream struct {
 // false, should its answer stay open.
 func (a *streams) watch(w http.ResponseWriter, r *http.Request, may func() bool) (*stream, *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
-	s := &stream{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, among: a, may: may, cancel: cancel}
+	s := &stream{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, among: a, may: may, cancel: cancel}
 	if r.Method == http.MethodConnect { // a WebSocket over HTTP/2 (RFC 8441)
 		a.add(s)
 	}
@@ -64,6 +65,7 @@ func (a *streams) watch(w http.ResponseWriter, r *http.Request, may func() bool)
 
 // add has a stream looked at from now on.
 func (a *streams) add(s *stream) {
+	s.added = true
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.open == nil {
@@ -115,7 +117,9 @@ func (a *streams) remove(s *stream) {
 
 // end says that the request has been answered.
 func (s *stream) end() {
-	s.among.remove(s)
+	if s.added { // most are not: no lock for them
+		s.among.remove(s)
+	}
 	s.cancel()
 }
 
@@ -159,8 +163,9 @@ func (s *stream) WriteHeader(status int) {
 // isEventStream tells whether an answer goes on without an end: server-sent
 // events (HTML, section 9.2), or parts that replace each other, as cameras send.
 func isEventStream(h http.Header) bool {
-	mediaType, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	return err == nil && (mediaType == "text/event-stream" || mediaType == "multipart/x-mixed-replace")
+	mediaType, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	mediaType = strings.TrimSpace(mediaType)
+	return strings.EqualFold(mediaType, "text/event-stream") || strings.EqualFold(mediaType, "multipart/x-mixed-replace")
 }
 
 // begin writes the header that a handler leaves out, and says whether anything

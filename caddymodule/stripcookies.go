@@ -19,15 +19,17 @@ var ownCookies = func() (names []string) {
 // not (RFC 6265, section 5.2). It takes for ours what any parser
 // might: names in another case, quoted, with spaces around, or behind a comma
 // or a space inside another cookie (RFC 2965 allowed the comma, and some
-// libraries still split at spaces). It returns line itself, without an
-// allocation, when there is nothing of ours.
+// libraries still split at spaces). It returns line itself when there is
+// nothing of ours, and allocates nothing for a cookie of ours that is alone.
 func stripCookies(line string) string {
 	if !containsFold(line, cookieMark) {
 		return line
 	}
-	var kept []string
-	own, cut := false, false
-	for i, pair := range strings.Split(line, ";") {
+	var room [16]string
+	kept, own, cut, first := room[:0], false, false, true
+	for pair := range strings.SplitSeq(line, ";") {
+		begins := first
+		first = false
 		if own && isCookieAttribute(pair) {
 			continue
 		}
@@ -38,7 +40,7 @@ func stripCookies(line string) string {
 				continue
 			}
 		}
-		if len(kept) == 0 && i > 0 {
+		if len(kept) == 0 && !begins {
 			pair = strings.TrimLeft(pair, " \t")
 		}
 		kept = append(kept, pair)
@@ -79,11 +81,11 @@ func ownCookieAt(pair string) int {
 	return -1
 }
 
-// containsFold tells whether s contains mark, which is ASCII in lower case,
-// whatever the case of s.
+// containsFold tells whether s contains mark, which is ASCII in lower case and
+// begins with a letter, whatever the case of s.
 func containsFold(s, mark string) bool {
 	for i := 0; i+len(mark) <= len(s); i++ {
-		if strings.EqualFold(s[i:i+len(mark)], mark) {
+		if s[i]|0x20 == mark[0] && strings.EqualFold(s[i:i+len(mark)], mark) {
 			return true
 		}
 	}

@@ -151,7 +151,10 @@ type Date int
 const dateLayout = "02/01/2006"
 
 // DateOf is the day that a time falls on, in its location.
-func DateOf(t time.Time) Date { return Date(t.Year()*10000 + int(t.Month())*100 + t.Day()) }
+func DateOf(t time.Time) Date {
+	year, month, day := t.Date()
+	return Date(year*10000 + int(month)*100 + day)
+}
 
 // ParseDate reads dd/mm/yyyy. 31/12/9999 is a day like any other: for ever.
 func ParseDate(s string) (Date, error) {
