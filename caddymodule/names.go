@@ -11,15 +11,21 @@ const maxName = 64
 // section 4.1.18); PHP does the same to "." and several servers to every other
 // byte that is no letter and no digit. So Remote-User, remote_user, Remote.User
 // and REMOTE~USER all fold to remote-user.
-func fold(c byte) byte {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return c + 'a' - 'A'
-	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-		return c
+func fold(c byte) byte { return folds[c] }
+
+var folds = func() (all [256]byte) {
+	for i := range all {
+		switch c := byte(i); {
+		case 'A' <= c && c <= 'Z':
+			all[i] = c + 'a' - 'A'
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+			all[i] = c
+		default:
+			all[i] = '-'
+		}
 	}
-	return '-'
-}
+	return all
+}()
 
 // foldName returns the fold of a whole name.
 func foldName(name string) string {
@@ -36,9 +42,9 @@ type nameSet struct {
 	exact    map[string]struct{}
 	families []string // every name with one of these prefixes
 
-	// maybe has bit n of maybe[c] set when some exact name begins with c, folded,
-	// and is n bytes long; all bits when a family begins with c. It spares most
-	// names of a request the rest.
+	// maybe has bit n of maybe[b] set when some exact name begins as b stands for
+	// and is n bytes long; all bits when a family begins so. It spares most names
+	// of a request the rest.
 	maybe [256]uint64
 }
 
@@ -50,13 +56,23 @@ func newNameSet(extra ...string) *nameSet {
 		for _, name := range list {
 			name = foldName(name)
 			s.exact[name] = struct{}{}
-			s.maybe[name[0]] |= lengthBit(len(name))
+			s.maybe[beginning(name)] |= lengthBit(len(name))
 		}
 	}
 	for _, f := range s.families {
-		s.maybe[f[0]] = ^uint64(0)
+		s.maybe[beginning(f)] = ^uint64(0)
 	}
 	return s
+}
+
+// beginning stands for the first three bytes of a name, folded: those that begin
+// alike have the same. A single byte would not do, as the names that browsers send
+// most begin with the letters of ours: Cookie, Connection, Sec-Fetch-Mode, Referer.
+func beginning(name string) (b byte) {
+	for i := range min(len(name), 3) {
+		b = b*31 + fold(name[i])
+	}
+	return b
 }
 
 // lengthBit returns the bit of a length; all from 63 on share one.
@@ -64,7 +80,7 @@ func lengthBit(n int) uint64 { return 1 << min(n, 63) }
 
 // has tells whether name folds to a managed one. It does not allocate.
 func (s *nameSet) has(name string) bool {
-	if name == "" || s.maybe[fold(name[0])]&lengthBit(len(name)) == 0 {
+	if name == "" || s.maybe[beginning(name)]&lengthBit(len(name)) == 0 {
 		return false
 	}
 	var buf [maxName]byte

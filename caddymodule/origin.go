@@ -105,6 +105,9 @@ func isLoopback(host string) bool {
 // hasHost tells whether a request's Host header is the origin's host. Headers
 // that name another one (X-Forwarded-Host) are for nobody to believe.
 func (o origin) hasHost(header string) bool {
+	if header == o.host {
+		return true
+	}
 	host, port, err := net.SplitHostPort(header)
 	if err != nil {
 		return strings.EqualFold(header, o.host)

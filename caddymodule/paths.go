@@ -78,7 +78,7 @@ func newPublicPaths(patterns []string) (publicPaths, error) {
 // sent and what earlier handlers made of it must both be plain and public: the
 // one is what the operator wrote, the other what the application will get.
 func (p publicPaths) match(r *http.Request) bool {
-	if len(p.exact)+len(p.prefixes) == 0 {
+	if !p.has(r.URL.Path) {
 		return false
 	}
 	sent := r.RequestURI
@@ -86,7 +86,7 @@ func (p publicPaths) match(r *http.Request) bool {
 		sent = original.RequestURI
 	}
 	sent, _, _ = strings.Cut(sent, "?")
-	return p.has(sent) && p.has(r.URL.Path) && (r.URL.RawPath == "" || r.URL.RawPath == r.URL.Path)
+	return p.has(sent) && (r.URL.RawPath == "" || r.URL.RawPath == r.URL.Path)
 }
 
 // has tells whether one reading of a path is public.
