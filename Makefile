@@ -24,6 +24,7 @@ test: tools race cover ## everything that must be green
 race:
 	$(GO) vet ./...
 	$(GO) test -race -shuffle=on -timeout $(TIMEOUT) ./...
+	$(GO) test ./.ci/bench
 
 cover:
 	$(GO) test -coverprofile=coverage.authcore ./authcore
@@ -65,9 +66,9 @@ faults: ## kills, power cuts, full and damaged disks, reloads, clocks, outages o
 	echo; grep -A1 'NOT PLAYED' faults.out && echo "make faults: what stands above could NOT be played on this machine" || echo "make faults: this machine could play everything"; \
 	! grep -q '^FAILED$$' faults.out
 
-bench: ## how fast: each part by itself, then the gate against the same Caddy without it, and on etcd
+bench: ## how fast: each part by itself, then against something else in one run, compared with docs/performance.md
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
-	$(GO) test -tags load -count=1 -run '^TestLoad' -v ./caddymodule/e2e
+	$(GO) run ./.ci/bench
 
 screenshots: tools ## every page as a picture, at 1280 and 320 px, into screenshots/
 	SESAME_SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count=1 ./ui/browser

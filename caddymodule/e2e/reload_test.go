@@ -33,7 +33,7 @@ func TestAHundredReloadsUnderLoad(t *testing.T) {
 	}, func(p page) bool { return p.status == http.StatusForbidden && contains(p.text, refusal) })
 	l.reloads(s, 100)
 	t.Logf("100 reloads with the gate: %s", l)
-	bare := newBareServer(t)
+	bare := newBareServer(t, "")
 	b := newLoad(t)
 	b.works(newBrowser(t), bare)
 	b.reloads(bare, 100)

@@ -163,11 +163,11 @@ func newServer(t *testing.T) *server {
 
 // newBareServer is the same application behind the same Caddy without a gate: what
 // the gate is measured against.
-func newBareServer(t *testing.T) *server {
+func newBareServer(t *testing.T, options string) *server {
 	t.Helper()
 	return newServerWith(t, func(s *server) string {
-		return fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\tauto_https off\n\thttp_port %s\n\tstorage file_system %q\n}\n%s {\n\tbind 127.0.0.1\n\treverse_proxy %s\n}\n",
-			s.admin, s.port, s.dir, s.notes(""), s.app.Listener.Addr())
+		return fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\tauto_https off\n\thttp_port %s\n\tstorage file_system %q\n}\n%s {\n\tbind 127.0.0.1\n\treverse_proxy %s%s\n}\n",
+			s.admin, s.port, s.dir, s.notes(""), s.app.Listener.Addr(), options)
 	})
 }
 
