@@ -123,6 +123,7 @@ func TestLoadUnderFlood(t *testing.T) {
 			float64(without.answers)/loadRound.Seconds(), float64(with.answers)/loadRound.Seconds(), attempts, counts[403].Load(), counts[429].Load(), counts[503].Load(),
 			ratio, without.p99.Round(10*time.Microsecond), with.p99.Round(10*time.Microsecond), time.Duration(cost).Round(time.Microsecond))
 	}
-	t.Logf("%d attempts a second from 1,000 addresses on one name: protected requests keep %.3f of their rate (median of %d rounds), an attempt costs %s of processor",
-		floodPace, median(ratios), loadRounds, time.Duration(median(costs)).Round(time.Microsecond))
+	name := fmt.Sprintf("requests in session during %d attempts a second from 1,000 addresses: ", floodPace)
+	t.Logf("figure %q %.3f", name+"rate, ratio", median(ratios))
+	t.Logf("figure %q %.0f", name+"processor of an attempt, µs", median(costs)/1000)
 }
