@@ -34,8 +34,6 @@ func TestLoadEtcd(t *testing.T) {
 			g.enter(g.people[n*loginsOfARound:][:loginsOfARound])
 		}
 	}
-	t.Logf("%d connections, %d rounds of %s, and of %d logins, in turn: medians of the ratios to the embedded store in each round",
-		loadConnections, loadRounds, loadRound, loginsOfARound)
 	first := gates[0]
 	for _, g := range gates {
 		var requests, logins, cost []float64
@@ -49,8 +47,12 @@ func TestLoadEtcd(t *testing.T) {
 		for _, d := range g.logins {
 			took = append(took, float64(d)/loginsOfARound)
 		}
-		t.Logf("%-14s  requests in session %.3f (%.0f/s)   processor a request %.3f   logins %.3f (%s each)", g.c.name, median(requests), median(rate),
-			median(cost), median(logins), time.Duration(median(took)).Round(100*time.Microsecond))
+		if g != first {
+			t.Logf("figure %q %.3f", g.c.name+": requests in session: rate, ratio to the embedded store", median(requests))
+			t.Logf("figure %q %.3f", g.c.name+": requests in session: processor, ratio to the embedded store", median(cost))
+			t.Logf("figure %q %.3f", g.c.name+": logins one after the other: rate, ratio to the embedded store", median(logins))
+		}
+		t.Logf("%s: %.0f requests a second, %s a login", g.c.name, median(rate), time.Duration(median(took)).Round(100*time.Microsecond))
 	}
 }
 
