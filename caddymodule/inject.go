@@ -36,8 +36,11 @@ type injector struct {
 // whose answer is not compressed, should this be a page load. Its caller ends it
 // with finish when the request has been answered without an error.
 func (x *exchange) injected(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, func()) {
+	if !x.site.inject {
+		return w, func() {}
+	}
 	dest := r.Header.Get("Sec-Fetch-Dest")
-	if !x.site.inject || !isNavigation(r) || dest != "" && dest != "document" || r.Header.Get("Range") != "" {
+	if !isNavigation(r) || dest != "" && dest != "document" || r.Header.Get("Range") != "" {
 		return w, func() {}
 	}
 	r.Header.Del("Accept-Encoding")

@@ -64,7 +64,7 @@ func isCookieAttribute(pair string) bool {
 func ownCookieAt(pair string) int {
 	const before, after = " \t,\"'", " \t\"'"
 	for i := range len(pair) {
-		if i > 0 && !strings.ContainsRune(before, rune(pair[i-1])) {
+		if i > 0 && strings.IndexByte(before, pair[i-1]) < 0 {
 			continue
 		}
 		for _, own := range ownCookies {
