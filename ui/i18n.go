@@ -101,6 +101,9 @@ func (c catalogue) text(key string, pairs ...any) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("there is no text %q in %s.json", key, c.lang)
 	}
+	if len(pairs) == 0 {
+		return text, nil
+	}
 	if len(pairs)%2 != 0 {
 		return "", fmt.Errorf("text %q: %d names and values, which is not pairs", key, len(pairs))
 	}
