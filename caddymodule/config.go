@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"log/slog"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -77,6 +78,7 @@ type App struct {
 	log       *slog.Logger
 	pages     *pageMaker
 	streams   streams
+	ownWord   sync.Once // warns of clients that say themselves where they are
 }
 
 // Store says where the gate keeps its records.

@@ -5,12 +5,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/sesame-gateway/sesame/authcore"
 	"github.com/sesame-gateway/sesame/ui"
@@ -116,15 +113,4 @@ func (x *exchange) genuine(f form, bind string) bool {
 // source is where the request came from, and which browser it is.
 func (x *exchange) source() authcore.Source {
 	return authcore.Source{Address: x.client(), Agent: x.r.UserAgent(), Browser: authcore.Token(x.cookie(browserCookie))}
-}
-
-// client is the client's address as Caddy's trusted_proxies make it, never one that a
-// header of the request tells.
-func (x *exchange) client() netip.Addr {
-	text, _ := caddyhttp.GetVar(x.r.Context(), caddyhttp.ClientIPVarKey).(string)
-	address, err := netip.ParseAddr(text)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return address
 }

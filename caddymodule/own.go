@@ -173,7 +173,7 @@ func (x *exchange) showPortal() error {
 	x.keepLang()
 	var p ui.Portal
 	for _, t := range x.app.sites {
-		if t.requirement.Decide(s, a, authcore.Access{Address: x.client()}, x.gate.Now()).Decision != authcore.Deny {
+		if t.requirement.Decide(s, a, authcore.Access{Address: x.network()}, x.gate.Now()).Decision != authcore.Deny {
 			p.Applications = append(p.Applications, ui.Application{Name: t.name, Description: t.description, URL: t.origin.String() + "/"})
 		}
 	}

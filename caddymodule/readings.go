@@ -19,7 +19,7 @@ const maxOddPath = 2048
 // are made only where they matter: where parts of the application have terms of
 // their own. A path that is too odd to be read is not ok.
 func (x *exchange) access() (a authcore.Access, ok bool) {
-	a.Address = x.client()
+	a.Address = x.network()
 	if len(x.site.requirement.Parts) == 0 {
 		return a, true
 	}

@@ -27,7 +27,7 @@ func (x *exchange) lacks(s authcore.Session, a authcore.Account, target string) 
 	if path == ui.PathKept { // to send a form there again
 		path, method = u.Query().Get(paramPage), http.MethodPost
 	}
-	what := authcore.Access{Address: x.client(), Paths: pathReadings(path), Methods: []string{method}}
+	what := authcore.Access{Address: x.network(), Paths: pathReadings(path), Methods: []string{method}}
 	if r := to.requirement.Decide(s, a, what, x.gate.Now()); r.Decision == authcore.StepUp {
 		return r.Why
 	}
