@@ -33,17 +33,24 @@ const consoleOption = `establishments nord ` + college + `
 // who have all defined their PIN.
 func consoleServer(t testing.TB) *testServer {
 	t.Helper()
-	s := startGate(t, consoleOption, "delegable")
+	s := newTestServer(t)
+	s.runConsole()
+	return s
+}
+
+// runConsole starts it, with these people.
+func (s *testServer) runConsole() {
+	s.t.Helper()
+	s.run(consoleOption, "delegable")
 	for id, uai := range map[authcore.Identifier]string{"eve": lycee, "rlycee": lycee, "rnord": college, "oper": lycee, "audit": lycee, "marc": college} {
 		s.loggedIn(id)
-		s.must(s.gate().SetAccount(t.Context(), testActor, authcore.Account{Identifier: id, Establishment: uai}, []authcore.AccountField{authcore.FieldEstablishment}))
+		s.must(s.gate().SetAccount(s.t.Context(), testActor, authcore.Account{Identifier: id, Establishment: uai}, []authcore.AccountField{authcore.FieldEstablishment}))
 	}
 	s.role("rlycee", authcore.Office{Role: authcore.RoleReferent, Establishments: []string{lycee}})
 	s.role("rnord", authcore.Office{Role: authcore.RoleReferent, Groups: []string{"nord"}})
 	s.role("oper", authcore.Office{Role: authcore.RoleOperator})
 	s.role("audit", authcore.Office{Role: authcore.RoleAuditor})
 	advance(time.Minute)
-	return s
 }
 
 var testActor = authcore.Actor{Name: "test", Who: "test"}

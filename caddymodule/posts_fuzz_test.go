@@ -2,16 +2,21 @@ package caddymodule
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/store"
 	"github.com/sesame-gateway/sesame/ui"
 )
 
@@ -23,19 +28,44 @@ var visitors = []string{"eve", "rlycee", "oper", "", "at the new PIN", "at the n
 // take their keys: they come back.
 type crowd struct {
 	*testServer
-	in map[string]*browser
+	in map[string]*browser // of all runs, so that their connections last
 }
 
+// newCrowd has its store in memory: what a run of a target does waits for no disk.
 func newCrowd(f *testing.F) *crowd {
-	c := &crowd{testServer: consoleServer(f), in: map[string]*browser{}}
+	s := newTestServer(f)
+	s.inMemory()
+	s.runConsole()
+	c := &crowd{s, map[string]*browser{"": newBrowser(f), "eve": newBrowser(f), "rlycee": newBrowser(f), "oper": newBrowser(f)}}
+	c.in[""].client.Jar = nil
 	c.teacher("neuf")
 	return c
+}
+
+// inMemory gives a server that does not run yet a store in memory.
+func (s *testServer) inMemory() {
+	s.t.Helper()
+	where := place{dir: s.storeDir(), secret: filepath.Join(s.dir, "secret"), anchor: anchorFile(filepath.Join(s.dir, "anchor"))}
+	key := resolveLinks(where.name())
+	_, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
+		content, secrets, err := loadOrMakeSecrets(where, func() (bool, error) { return false, nil })
+		if err != nil {
+			return nil, err
+		}
+		return openGate(where, store.NewMemory(now), content, secrets, slog.New(slog.DiscardHandler))
+	})
+	s.must(err)
+	s.t.Cleanup(func() {
+		_, err := pool.Delete(key)
+		s.must(err)
+	})
 }
 
 // with is the crowd as a run of the target sees it.
 func (c *crowd) with(t *testing.T) *crowd {
 	s := *c.testServer
 	s.t = t
+	s.notes.take()
 	return &crowd{&s, c.in}
 }
 
@@ -48,12 +78,7 @@ func (c *crowd) browser(who string) *browser {
 	case "at the new PIN", "at the new PASSCODE":
 		return c.beginner(who)
 	}
-	b := c.in[who]
-	if b == nil {
-		b = newBrowser(c.t)
-		c.in[who] = b
-	}
-	b = &browser{c.t, b.client}
+	b := &browser{c.t, c.in[who].client}
 	if a := b.open(c.at("portail", "/")); a.url().Path == "/" {
 		return b
 	}
@@ -64,6 +89,17 @@ func (c *crowd) browser(who string) *browser {
 	c.free(who)
 	if a := c.enroll(b, who, b.open(login)); a.url().Path != "/" {
 		c.t.Fatalf("%s does not get in again: %s at %s", who, a.Status, a.url())
+	}
+	return b
+}
+
+// reader is a visitor's browser for a target that only reads, which ends no session:
+// they are logged in once.
+func (c *crowd) reader(who string) *browser {
+	c.t.Helper()
+	b := &browser{c.t, c.in[who].client}
+	if who != "" && b.own(c.at("portail", "/"), "sesame") == "" {
+		c.browser(who).open(c.at("notes", "/")) // a session of that host
 	}
 	return b
 }
@@ -201,20 +237,21 @@ func FuzzEveryPage(f *testing.F) {
 	}
 	pages = append(pages, page{"notes", "/"}, page{"notes", "/public/x"}, page{"portail", "/.sesame/nothing"})
 	slices.SortFunc(pages, func(a, b page) int { return strings.Compare(a.host+a.path, b.host+b.path) })
+	queries := []string{
+		"", "lang=en", "lang=fr&lang=en", "target=https%3A%2F%2Fevil.example%2F", "target=http%3A%2F%2Fnotes.localhost%2F&visit=AAAA", "CT_ORIG_URL=%252Fx", "ticket=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"person=eve", "serial=738264001", "reference=AAAA-AAAA", "page=AAAA&after=%00", "q=%25%27%22", "passkey=AAAA", "sent=AAAA&sum=AAAA", "news=x&notice=y", "a=%zz;b", "application=notes&person=eve",
+	}
+	for i := range max(len(pages), len(queries)) {
+		f.Add(uint8(i), uint8(i), queries[i%len(queries)], "", "fr")
+	}
 	for i := range pages {
-		for j, query := range []string{
-			"", "lang=en", "lang=fr&lang=en", "target=https%3A%2F%2Fevil.example%2F", "target=http%3A%2F%2Fnotes.localhost%2F&visit=AAAA", "CT_ORIG_URL=%252Fx", "ticket=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-			"person=eve", "serial=738264001", "reference=AAAA-AAAA", "page=AAAA&after=%00", "q=%25%27%22", "passkey=AAAA", "sent=AAAA&sum=AAAA", "news=x&notice=y", "a=%zz;b", "application=notes&person=eve",
-		} {
-			if (i+j)%4 == 0 {
-				f.Add(uint8(i), uint8(i+j), query, "", "fr")
-			}
+		if i%4 == 0 {
+			f.Add(uint8(i), uint8(3), "", "sesame=AAAA; sesame-login=AAAA; sesame-browser=AAAA; sesame-visit=AAAA; sesame-lang=en", "en;q=0.3, *")
 		}
-		f.Add(uint8(i), uint8(3), "", "sesame=AAAA; sesame-login=AAAA; sesame-browser=AAAA; sesame-visit=AAAA; sesame-lang=en", "en;q=0.3, *")
 	}
 	f.Fuzz(func(t *testing.T, n, who uint8, query, cookies, language string) {
 		s, p, visitor := c.with(t), pages[int(n)%len(pages)], visitors[int(who)%4]
-		b := s.browser(visitor)
+		b := s.reader(visitor)
 		req := b.page(s.at(p.host, p.path))
 		req.URL.RawQuery = strings.Map(func(r rune) rune {
 			if r <= ' ' || r == '#' || r >= 0x7f {
@@ -248,18 +285,19 @@ func FuzzAdmin(f *testing.F) {
 	c.teacher("jean")
 	mux := http.NewServeMux()
 	serveAdmin(mux, adminAPI{activeGate})
+	bodies := []string{
+		"", "{}", `{"identifier":"jean","given_name":"Jean"}`, `{"reason":"x"}`, `{"holder":"jean"}`, `{"uai":"0441234A","establishment":"0441234A"}`, `{"role":"operator"}`,
+		`{"attributes":{"mail":["a@b"]},"ends":"2027-01-01"}`, `{"codes":["123456","654321"],"code":"123456"}`, `{"application":"notes","until":"2027-01-01"}`, `{"url":"https://notes.localhost/x","user":"eve"}`,
+		`[{}]`, `{"a":`, "null", "identifiant;nom\njean;Jean\n", "otpauth://totp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n",
+	}
 	for i := range adminRoutes {
-		for j, body := range []string{
-			"", "{}", `{"identifier":"jean","given_name":"Jean"}`, `{"reason":"x"}`, `{"holder":"jean"}`, `{"uai":"0441234A","establishment":"0441234A"}`, `{"role":"operator"}`,
-			`{"attributes":{"mail":["a@b"]},"ends":"2027-01-01"}`, `{"codes":["123456","654321"],"code":"123456"}`, `{"application":"notes","until":"2027-01-01"}`, `{"url":"https://notes.localhost/x","user":"eve"}`,
-			`[{}]`, `{"a":`, "null", "identifiant;nom\njean;Jean\n", "otpauth://totp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n",
-		} {
-			if (i+j)%4 == 0 {
-				f.Add(uint8(i), "jean", "", body)
-			}
+		f.Add(uint8(i), "jean", "", bodies[i%len(bodies)])
+		switch i % 3 {
+		case 0:
+			f.Add(uint8(i), []string{"..", "é "}[i%2], []string{"limit=-1&after=%00&state=x", "lang=xx&keys=perhaps&expiring=-1d"}[i%2], "{}")
+		case 1:
+			f.Add(uint8(i), "738264001", "limit=2&holder=eve&user=eve&kind=x&since=1h&until=x&follow=false", "{}")
 		}
-		f.Add(uint8(i), []string{"..", "é "}[i%2], []string{"limit=-1&after=%00&state=x", "lang=xx&keys=perhaps&expiring=-1d"}[i%2], "{}")
-		f.Add(uint8(i), "738264001", "limit=2&holder=eve&user=eve&kind=x&since=1h&until=x&follow=false", "{}")
 	}
 	f.Fuzz(func(t *testing.T, n uint8, name, query, body string) {
 		r := adminRoutes[int(n)%len(adminRoutes)]
