@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -111,6 +113,13 @@ func TestSlowClients(t *testing.T) {
 		}
 		fmt.Fprintf(c, "POST /.sesame/login HTTP/1.1\r\nHost: portail.localhost:%s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\nidentifier=", s.port)
 	}
+	s.othersAreServed(t)
+}
+
+// othersAreServed fails unless somebody else gets the login's page within a second,
+// ninety-nine times of a hundred.
+func (s *server) othersAreServed(t *testing.T) {
+	t.Helper()
 	b, took := newBrowser(t), make([]time.Duration, 200)
 	for i := range took {
 		began := time.Now()
@@ -123,4 +132,44 @@ func TestSlowClients(t *testing.T) {
 	if late := took[len(took)*99/100]; late > time.Second {
 		t.Errorf("others wait for %s", late)
 	}
+}
+
+// TestSlowReaders: hundreds of connections that ask for pages without end, and take
+// nothing of what they are sent, keep nobody else waiting, and leave nothing behind.
+func TestSlowReaders(t *testing.T) {
+	s := newServer(t)
+	s.othersAreServed(t)
+	http.DefaultClient.CloseIdleConnections()
+	base, before := s.holdings(), s.watchMemory()
+	const readers, pages = 250, 500
+	// Without these the kernel takes megabytes for each: that would be a flood, of pages
+	// that are made.
+	narrow := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		_ = c.Control(func(fd uintptr) {
+			err = errors.Join(syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096), syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 536))
+		})
+		return err
+	}}
+	ask := strings.Repeat("GET /.sesame/login HTTP/1.1\r\nHost: portail.localhost:"+s.port+"\r\n\r\n", pages)
+	var connections []net.Conn
+	for range readers {
+		c, err := narrow.Dial("tcp", "127.0.0.1:"+s.port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)) // from when on nothing of it is read either
+		io.WriteString(c, ask)
+		connections = append(connections, c)
+	}
+	s.othersAreServed(t)
+	_, most := s.memory()
+	t.Logf("%d MiB before, %d at most", before, most)
+	if most-before > 128 {
+		t.Errorf("the memory grew from %d to %d MiB", before, most)
+	}
+	for _, c := range connections {
+		c.Close()
+	}
+	s.backTo(base)
 }

@@ -50,6 +50,42 @@ func TestOneCodeTwoGates(t *testing.T) {
 	p.a.sesame("audit", "verify")
 }
 
+// TestClocksApart has two gates whose clocks differ by two minutes, or by ten, either
+// way. A code that one has taken opens neither again; the session that it opened is
+// good at both at once, and over at both once it was ended at either.
+func TestClocksApart(t *testing.T) {
+	useMovedBinary(t)
+	c := etcdtest.Start(t, 3)
+	p := newPair(t, etcdAt(c.URLs()), etcdAt(c.URLs()))
+	aparts := []time.Duration{2 * time.Minute, -2 * time.Minute, 10 * time.Minute, -10 * time.Minute}
+	for i, h := range p.people(len(aparts)) {
+		p.later(30*time.Minute, aparts[i])
+		typed := p.passcode(h.id)
+		in, err := h.opened(typed)
+		if err != nil || in == nil {
+			t.Fatalf("%s apart: the gate whose clock the key has does not open, %v", aparts[i], err)
+		}
+		for _, s := range p.both() {
+			if err := in.known(s); err != nil {
+				t.Errorf("%s apart: a session is not good at %s: %v", aparts[i], s.host, err)
+			}
+		}
+		if again := p.posts(h.id, typed)(); opened(again) > 0 {
+			t.Errorf("%s apart: a code opened twice: %v", aparts[i], again)
+		}
+		before := in.logout(p.both()[i%2])
+		for _, s := range p.both() {
+			if before.passes(s) >= patience {
+				t.Errorf("%s apart: a session that was ended passes at %s", aparts[i], s.host)
+			}
+		}
+		if again := p.posts(h.id, typed)(); opened(again) > 0 {
+			t.Errorf("%s apart: a code opened behind the logout: %v", aparts[i], again)
+		}
+	}
+	p.a.sesame("audit", "verify")
+}
+
 // TestStalledWatch has one of two gates hear nothing of what the other writes,
 // although etcd answers it. What is ended on the other passes there no longer than
 // the bound; from then on it asks etcd for each request, and lets nobody pass when

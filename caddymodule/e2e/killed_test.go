@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -201,4 +204,46 @@ func count(did bool) int {
 		return 1
 	}
 	return 0
+}
+
+// TestKilledRestore kills a restore at random instants. The server then serves what was
+// there, or what was restored, or refuses to, and never begins afresh; a restore that
+// is let alone mends it, and no code of before opens.
+func TestKilledRestore(t *testing.T) {
+	s := newServer(t)
+	s.person("jdupont", "--group", "enseignants")
+	h := s.holder(t, "jdupont")
+	h.firstLogin(h.open(s.portal("/")))
+	spent, backup := pin+h.same(), filepath.Join(s.dir, "a.backup")
+	s.people(200)
+	s.sesame("backup", backup)
+	restore := []string{"sesame", "restore", backup, "--config", s.config, "--replace"}
+	refused := 0
+	for round := range rounds(t, 50, 6) {
+		s.stop()
+		cmd := exec.Command(binary, restore...)
+		cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir, "LC_ALL=C")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(rand.N(time.Second)) // the instant, not a wait for something
+		cmd.Process.Kill()
+		killed := cmd.Wait()
+		if said, served := s.trial(); !served {
+			refused++
+			t.Logf("round %d, %v: the server says\n%s", round, killed, said)
+			if out, err := s.command(restore...); err != nil {
+				t.Fatalf("round %d: a restore behind one that was killed: %v\n%s", round, err, out)
+			}
+			s.start()
+		}
+		if got := s.asked(http.MethodGet, "/sesame/users/p199", ""); got != http.StatusOK {
+			t.Fatalf("round %d, %v: somebody who was there is answered %d", round, killed, got)
+		}
+		if again, err := h.opened(spent); err != nil || again != nil {
+			t.Fatalf("round %d, %v: a code that was used opens: %v, %v", round, killed, again, err)
+		}
+	}
+	t.Logf("the server was refused %d times", refused)
+	s.sesame("audit", "verify")
 }
