@@ -92,6 +92,7 @@ type Taken struct {
 	Digest    []byte     `json:"digest,omitempty"` // of the answer, keyed
 	At        time.Time  `json:"at,omitzero"`
 	Judging   bool       `json:"judging,omitempty"` // it waits for its PIN's hash
+	Busy      bool       `json:"busy,omitempty"`    // there was no room for that: see ErrBusy
 	Outcome   Outcome    `json:"outcome,omitzero"`
 	Problem   PINProblem `json:"problem,omitzero"`
 	Reference Reference  `json:"reference,omitempty"`

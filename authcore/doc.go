@@ -190,5 +190,5 @@
 // A wrong code is an answer, not an error. What a caller branches on are the
 // sentinels of this package; every other error is a fault to log and to answer
 // with "unavailable". After a fault, or [ErrBusy], the code that was typed must
-// be considered used.
+// be considered used; the same form may be sent again, and its answer says so.
 package authcore

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
 // doubleClicks are forms sent twice, at each question. Each returns the page
@@ -200,6 +202,67 @@ func TestDoubleClickInAFullQueue(t *testing.T) {
 		}
 		release()
 		b.want(<-first, Granted, Done)
+	})
+}
+
+// afterUpdate does something behind each transaction that was committed.
+type afterUpdate struct {
+	store.Store
+	after func()
+}
+
+func (s afterUpdate) Update(ctx context.Context, fn func(store.Writer) error) error {
+	err := s.Store.Update(ctx, fn)
+	s.after()
+	return err
+}
+
+// The second click has its place in the queue, and the first one finds it full:
+// their code is burnt by then, and both are told to come again.
+func TestDoubleClickWhereTheFirstHasNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		after := func() {}
+		b := newBenchOn(t, func(s store.Store) store.Store { return afterUpdate{s, func() { after() }} })
+		b.inService("jdupont", pin)
+		c, a := b.Begin(""), b.rightAnswer(AskPasscode)
+		type answered struct {
+			Reply
+			err error
+		}
+		replies := make(chan answered, 2)
+		click := func() {
+			r, err := b.Answer(t.Context(), c, a, Source{})
+			replies <- answered{r, err}
+		}
+		release, goOn := b.holdHashes(), make(chan struct{})
+		var held atomic.Bool
+		after = func() {
+			if held.CompareAndSwap(false, true) { // the first half of the first click
+				<-goOn
+			}
+		}
+		go click()
+		synctest.Wait()
+		go click()
+		synctest.Wait()
+		room := b.shared.pins.waiting
+		others := cap(room) - len(room)
+		for range others {
+			room <- struct{}{}
+		}
+		close(goOn)
+		synctest.Wait()
+		for range others {
+			<-room
+		}
+		release()
+		first, second := <-replies, <-replies
+		for _, r := range []answered{first, second} {
+			if !errors.Is(r.err, ErrBusy) || r.Token != "" || r.Reference != first.Reference {
+				t.Errorf("%s under %s, %v", r.Outcome, r.Reference, r.err)
+			}
+		}
+		b.want(b.answer(c, a), Reused, AskPasscode)
 	})
 }
 

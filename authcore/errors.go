@@ -52,7 +52,9 @@ var (
 	ErrTooManyForms = errors.New("too many forms are kept at once")
 
 	// ErrBusy: more PINs wait to be judged than the queue holds. The code is
-	// burnt, no failure is counted; try again shortly with the next code.
+	// burnt, no failure is counted; try again shortly with the next code. The same
+	// form may be sent again at once: it is another attempt, which goes on where no
+	// code was needed, and else says that the code was used.
 	ErrBusy = errors.New("too many logins at once")
 
 	// ErrNotFound: no account, key or session of that name.

@@ -162,8 +162,8 @@ func failOnce(t *testing.T, q Question, n int, unsure bool) bool {
 	b.whole()
 
 	// The person clicks again, and an attacker types the same elsewhere.
-	if _, err := b.Answer(t.Context(), r.Challenge, answer, Source{}); err != nil {
-		t.Errorf("operation %d failed, then the form was sent again: %v", n, err)
+	if again, err := b.Answer(t.Context(), r.Challenge, answer, Source{}); err != nil || again.Outcome == Denied {
+		t.Errorf("operation %d failed, then the form was sent again: %s, %v; it goes on, or says that the code was used", n, again.Outcome, err)
 	}
 	b.whole()
 	if a, ok := answer.(PasscodeAnswer); ok {

@@ -54,7 +54,7 @@ func (s *Secrets) digest(c Challenge, a Answer) []byte {
 // charged, its code consumed, durably; then the PIN is hashed, where one is to
 // be, outside any transaction; then a second one reads the state again and
 // writes the verdict. The same answer given again within Policy.Repeat is the
-// same attempt and gets the same reply.
+// same attempt and gets the same reply; behind ErrBusy it is a new one.
 //
 // Errors: ErrNoChallenge (expired), ErrWrongQuestion, ErrClock, ErrBusy, the store's.
 // After ErrBusy or an error of the store a code must be considered used.
@@ -79,6 +79,9 @@ func (g *Gate) Answer(ctx context.Context, c Challenge, a Answer, from Source) (
 		return Reply{}, err // of twins, the one that has its place is judged
 	}
 	_, reply, err2 := turn.play(ctx, &h)
+	if reply.Challenge.Last.Busy {
+		err = ErrBusy // or its twin's: that had no room, and was faster
+	}
 	return reply, errors.Join(err, err2)
 }
 
@@ -168,7 +171,7 @@ func (t *turn) place(c Challenge, s scene, h *hashed) place {
 		return late
 	case same && s.now.Sub(c.Last.At) < s.policy.Repeat && c.Last.Judging:
 		return twin
-	case same && s.now.Sub(c.Last.At) < s.policy.Repeat && (c.Last.Outcome != Slowed || s.slowed()):
+	case same && s.now.Sub(c.Last.At) < s.policy.Repeat && !c.Last.Busy && (c.Last.Outcome != Slowed || s.slowed()):
 		return told
 	case c.Question != t.answer.answers():
 		return late

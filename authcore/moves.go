@@ -105,7 +105,7 @@ func (m move) passcodeJudged(h hashed) move {
 		if !m.challenge.Pair {
 			k.WrongPIN = max(0, k.WrongPIN-1)
 		}
-		return m.deny(LoginBusy, m.challenge.Trial)
+		return m.noRoom()
 	}
 	if s.account.Closed(s.now) {
 		return m.shutOut(m.challenge.Trial)
@@ -220,6 +220,13 @@ func (m move) deny(kind EventKind, t Trial) move {
 	m.event(kind, t.Serial)
 	m.challenge.Last.Judging, m.challenge.Last.Outcome = false, Denied
 	return m
+}
+
+// noRoom refuses an answer whose PIN nobody has looked at. Who sends it again is
+// not told the same again, but tried again.
+func (m move) noRoom() move {
+	m.challenge.Last.Busy = true
+	return m.deny(LoginBusy, m.challenge.Trial)
 }
 
 // slowed refuses to look at an answer at all: too many guesses came from there.

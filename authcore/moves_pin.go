@@ -61,7 +61,7 @@ func (m move) denyPIN(kind EventKind, p PINProblem) move {
 
 func (m move) newPINHashed(h hashed) move {
 	if h.busy {
-		return m.deny(LoginBusy, m.challenge.Trial)
+		return m.noRoom()
 	}
 	if !m.provable(m.scene.key(m.challenge.Trial.Serial)) {
 		return m.fallBack()
@@ -115,7 +115,7 @@ func (m move) newPasscodeJudged(h hashed) move {
 	case !m.provable(k):
 		return m.fallBack()
 	case h.busy:
-		return m.deny(LoginBusy, t)
+		return m.noRoom()
 	case !h.right:
 		return m.deny(PINWrong, t)
 	case t.Used:

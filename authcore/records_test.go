@@ -54,7 +54,7 @@ var goldenRecords = map[string]any{
 		Question: AskNewPasscode, Target: "/siecle", Expires: recordTime, Salt: "salt", Holder: "jdupont", NewPIN: "$argon2id$…", Activation: "mark of a code",
 		Judged: "$argon2id$…", Pair: true, PINWrong: true, Renew: true,
 		Trial: Trial{Serial: "0123456789", Step: 29_000_000, Off: -1, Drift: 2, NextCode: true, Used: true, Emergency: true},
-		Last:  Taken{Digest: []byte("digest"), At: recordTime, Judging: true, Outcome: PINDenied, Problem: PINSequence, Reference: "7F3K-Q2M9"},
+		Last:  Taken{Digest: []byte("digest"), At: recordTime, Judging: true, Busy: true, Outcome: PINDenied, Problem: PINSequence, Reference: "7F3K-Q2M9"},
 	},
 	"ticket":   ticket{Session: "name-of-the-session", Host: "app.test", Visit: "mark", Target: "/siecle", Expires: recordTime, Taken: true},
 	"attempts": attempts{Blind: 4},

@@ -195,6 +195,57 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// Who is told to try again sends the same form again at once: it is tried again.
+// Where its code was burnt, it is told that, and the next one opens.
+func TestBusySentAgain(t *testing.T) {
+	for q, want := range map[Question]struct {
+		outcome Outcome
+		next    Question
+	}{
+		AskPasscode:    {Reused, AskPasscode},
+		AskNewPIN:      {Asked, AskNewPasscode},
+		AskNewPasscode: {Reused, AskNewPasscode},
+	} {
+		t.Run(q.String(), func(t *testing.T) {
+			b := newBench(t)
+			r := pending[q](b)
+			b.wait(1)
+			a := b.rightAnswer(q)
+			release := b.fillQueue()
+			for range 2 {
+				if r, err := b.Answer(t.Context(), r.Challenge, a, Source{}); !errors.Is(err, ErrBusy) || r.Reference == "" {
+					t.Errorf("with no room: %s, %v", r.Outcome, err)
+				}
+			}
+			release()
+			again := b.want(b.answer(r.Challenge, a), want.outcome, want.next)
+			if k := b.key1(); k.WrongPIN != 0 || b.count(LoginBusy) != 2 {
+				t.Errorf("%d wrong PINs counted, %d entries of a busy gate", k.WrongPIN, b.count(LoginBusy))
+			}
+			b.wait(1)
+			b.want(b.answer(again.Challenge, b.rightAnswer(want.next)), Granted, Done)
+		})
+	}
+}
+
+// A wrong PIN that is sent again behind a busy gate is judged, and counts once.
+func TestBusySentAgainWithAWrongPIN(t *testing.T) {
+	b := newBench(t)
+	b.inService("jdupont", pin)
+	c, a := b.Begin(""), PasscodeAnswer{"jdupont", passcode(t, "8305"+b.shows(0))}
+	release := b.fillQueue()
+	if _, err := b.Answer(t.Context(), c, a, Source{}); !errors.Is(err, ErrBusy) {
+		t.Errorf("with no room: %v", err)
+	}
+	release()
+	for range 2 {
+		b.denied(b.answer(c, a))
+	}
+	if k := b.key1(); k.WrongPIN != 1 || b.count(PINWrong) != 1 {
+		t.Errorf("%d wrong PINs counted, %d written down", k.WrongPIN, b.count(PINWrong))
+	}
+}
+
 // Who leaves before the first transaction has done nothing; who leaves later is
 // judged all the same.
 func TestTheClientLeaves(t *testing.T) {
