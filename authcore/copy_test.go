@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -142,14 +143,17 @@ func TestCopyInUse(t *testing.T) {
 	to := store.NewMemory(b.clock)
 	var used []string
 	var refused error
+	var moved atomic.Bool
 	together(2, func(i int) {
 		if i == 0 {
+			defer moved.Store(true)
 			if _, err := b.copyTo(slowly{to}, false); err != nil {
 				t.Error(err)
 			}
 			return
 		}
-		for n := 0; refused == nil; n++ {
+		for n, over := 0, false; refused == nil && !over; n++ {
+			over = moved.Load() // then this one is the first behind the move, and is refused
 			typed := pin + b.key.Code(b.key.StepAt(b.clock())+otp.Step(n))
 			var r Reply
 			if r, refused = b.Answer(context.Background(), b.Begin(""), PasscodeAnswer{"jdupont", passcode(t, typed)}, Source{}); r.Outcome == Granted {

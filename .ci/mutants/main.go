@@ -62,6 +62,8 @@ var mutants = []mutant{
 		"	case !t.matched():\n		return m.blind()\n", "	case !t.matched():\n		m = m.blind()\n		m.work = work{judge: s.keys[0].PIN, pin: pin}\n		return m\n", "./authcore", "TestGuessesAreNotHashed|TestTheTable"},
 	{"M18 what has ended is measured by the server's clock", "authcore/timekeeper.go",
 		"func (g *Gate) now() time.Time { return g.shared.time.look().now() }", "func (g *Gate) now() time.Time { return g.shared.time.look().wall }", "./authcore", "TestAClockSetBackRevivesNothing|TestTheClockGoesBack|TestSessionTouchWhenTheClockGoesBack"},
+	{"M19 a store that was moved goes on being written", "authcore/latch.go",
+		"if err := l.check(w); err != nil {", "if err := l.check(w); err != nil && false {", "./authcore", "TestCopyInUse$|TestLatch$"},
 }
 
 func main() {
