@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/sesame-gateway/sesame/authcore"
 )
 
 func init() { caddy.RegisterModule(new(App)) }
@@ -52,12 +54,15 @@ func (a *App) Start() error {
 		every(ctx, 24*time.Hour, func() { expire(ctx, g, a.log) })
 	})
 	a.retention.running.Go(func() {
-		every(ctx, time.Minute, func() {
-			keepClock(ctx, g, a.log)
-			a.life.store.keepAnchor()
-		})
+		every(ctx, time.Minute, func() { a.minute(ctx, g) })
 	})
 	return nil
+}
+
+// minute is what is done each minute, whether anybody comes or not.
+func (a *App) minute(ctx context.Context, g *authcore.Gate) {
+	keepClock(ctx, g, a.log)
+	a.life.store.keepAnchor()
 }
 
 // Stop ends both. Requests that are being answered still need the store.
