@@ -75,11 +75,6 @@ func (h *holder) opened(passcode string) (*browser, error) {
 	b := newBrowser(h.t)
 	defer b.client.CloseIdleConnections()
 	p, err := b.try(get(h.s.portal("/.sesame/login")))
-	if err != nil {
-		// A server that was stopped for a minute ends the connections whose request
-		// had not come by then; a browser asks for a page again.
-		p, err = b.try(get(h.s.portal("/.sesame/login")))
-	}
 	if err != nil || p.form == nil {
 		return nil, err
 	}
