@@ -168,7 +168,6 @@ func TestANewPINClickedTwiceAndNoRoom(t *testing.T) {
 		t.Errorf("with no room: %v", err)
 	}
 	release()
-	b.pass(b.Policy().Repeat)
 	var mu sync.Mutex
 	var all []Reply
 	together(8, func(int) {
