@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -78,12 +79,14 @@ type shared struct {
 	importing atomic.Bool // an Import of this process is under way
 }
 
-// Of argon2id two run at once and sixty-four wait, a second's worth on an idle
-// machine: beyond that an answer "later" is better than one too late.
-const (
-	pinsRunning = 2
-	pinsWaiting = 64
-)
+// pinsWaiting is how many wait for their turn at argon2id, a second's worth or
+// two: beyond that an answer "later" is better than one too late.
+const pinsWaiting = 64
+
+// pinsRunning is how many run at once on so many processors: two, but one of the
+// processors is left to whoever has logged in already. Go gives a hash its processor
+// for as long as it takes, so that where all are at it a page waits for each.
+func pinsRunning(processors int) int { return max(1, min(2, processors-1)) }
 
 // New makes a gate over a store, which it prepares when it is new. An import that
 // was broken off is finished, which takes about a millisecond for ten keys,
@@ -118,7 +121,7 @@ func New(ctx context.Context, c Config) (*Gate, error) {
 // ErrWrongSecret, ErrNewerStore, the store's.
 func open(ctx context.Context, c Config) (*Gate, error) {
 	sh := &shared{
-		store: c.Store, pins: newPINJudge(pinsRunning, pinsWaiting), onAlert: c.OnAlert, posted: make(chan struct{}, 1),
+		store: c.Store, pins: newPINJudge(pinsRunning(runtime.GOMAXPROCS(0)), pinsWaiting), onAlert: c.OnAlert, posted: make(chan struct{}, 1),
 		standings: followStandings(c.Store), flood: newFlood(), process: NewNonce(),
 	}
 	sh.time = newTimekeeper(c.Now, alarmClock(c.Logger))

@@ -62,11 +62,21 @@ func TestDamagedPINHash(t *testing.T) {
 	}
 }
 
+// Where there are processors for it two run at once; one is left to others.
+func TestPINsRunning(t *testing.T) {
+	for processors, want := range map[int]int{1: 1, 2: 1, 3: 2, 4: 2, 64: 2} {
+		if n := pinsRunning(processors); n != want {
+			t.Errorf("%d at once on %d processors, want %d", n, processors, want)
+		}
+	}
+}
+
 // Two run, sixty-four wait, one more is told to come back; and who waited gets
 // its turn.
 func TestPINQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
+		b.shared.pins = cheapJudge(2, pinsWaiting)
 		j, s := b.shared.pins, b.secrets()
 		if cap(j.running) != 2 || cap(j.waiting) != 66 {
 			t.Fatalf("%d may run, %d may be in the room", cap(j.running), cap(j.waiting))
