@@ -72,7 +72,7 @@ func acceptNothing(ctx context.Context, target Config, by Actor) (Backup, error)
 		if err != nil {
 			return nil, err
 		}
-		id.Epoch = now.Unix()
+		id.Epoch = now.UnixMilli()
 		return []Event{{Kind: StoreRestored, Actor: by.Name, Alert: true, Detail: "nothing"}},
 			write(g.secrets(), w, identityName, id, time.Time{})
 	})

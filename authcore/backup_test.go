@@ -172,7 +172,7 @@ func TestEpochs(t *testing.T) {
 	file := b.backup()
 	var last int64
 	for range 3 {
-		b.pass(time.Second)
+		b.pass(time.Millisecond)
 		id, made, err := b.restored(file).identity(t.Context())
 		b.must(err)
 		if !made || id.Epoch <= last || id.Restored.IsZero() {

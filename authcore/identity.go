@@ -21,7 +21,8 @@ var ErrNewerStore = errors.New("the store was written by a later version of Sés
 type identityRecord struct {
 	ID     string `json:"id"` // drawn on its first day; restored stores keep it
 	Schema int    `json:"schema"`
-	// Epoch is 0 on the first day and set by each restore, higher than before.
+	// Epoch is 0 on the first day and set by each restore, higher than before: to the
+	// milliseconds since 1970 by then, so that two of one backup differ.
 	Epoch    int64     `json:"epoch,omitempty"`
 	Restored time.Time `json:"restored,omitzero"` // the last time
 	// Version counts how often the store was compared with what stands outside it.

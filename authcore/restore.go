@@ -140,7 +140,7 @@ func (r *restorer) finish(by Actor, b Backup) error {
 		if id.ID != r.header.Store || id.Schema != r.header.Schema {
 			return refuseBackup("its header is not that of the store in it")
 		}
-		id.Epoch, id.Restored, id.Keys = max(id.Epoch+1, r.now.Unix()), r.now, b.Keys
+		id.Epoch, id.Restored, id.Keys = max(id.Epoch+1, r.now.UnixMilli()), r.now, b.Keys
 		e := Event{
 			Kind: StoreRestored, Actor: by.Name, Alert: true, Time: r.now, Reference: NewReference(),
 			Detail: fmt.Sprintf("a backup of %s, %d records", r.header.Made.UTC().Format(time.RFC3339), b.Records),
