@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,8 +142,9 @@ func FuzzCaddyfile(f *testing.F) {
 }
 
 // answering is a server that says one thing to each that connects, whatever they
-// say, and hangs up.
-func answering(tb testing.TB, what func() []byte) (address string) {
+// say, and hangs up. The thing is held by what: the answers to those who left early
+// are still being written when the next thing is put there.
+func answering(tb testing.TB, what *atomic.Pointer[[]byte]) (address string) {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -158,7 +160,7 @@ func answering(tb testing.TB, what func() []byte) (address string) {
 			go func() {
 				defer conn.Close()
 				_ = conn.SetDeadline(time.Now().Add(time.Second))
-				_, _ = conn.Write(what())
+				_, _ = conn.Write(*what.Load())
 				_ = conn.(*net.TCPConn).CloseWrite()
 				_, _ = io.Copy(io.Discard, conn)
 			}()
@@ -170,12 +172,12 @@ func answering(tb testing.TB, what func() []byte) (address string) {
 // FuzzMailServer: whatever a mail server answers, a message is either taken or comes
 // back with the reason, and the gate goes on.
 func FuzzMailServer(f *testing.F) {
-	var said []byte
+	var said atomic.Pointer[[]byte]
 	portal, err := parseOrigin("https://portail.test")
 	if err != nil {
 		f.Fatal(err)
 	}
-	office, err := (&Mail{Server: answering(f, func() []byte { return said }), TLS: "none", From: "Sésame <sesame@ac-exemple.fr>"}).postOffice(&site{id: portalID, origin: portal})
+	office, err := (&Mail{Server: answering(f, &said), TLS: "none", From: "Sésame <sesame@ac-exemple.fr>"}).postOffice(&site{id: portalID, origin: portal})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -187,7 +189,7 @@ func FuzzMailServer(f *testing.F) {
 	}
 	m := &mailer{office: office, portal: portal}
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		said = answer
+		said.Store(&answer)
 		msg := m.compose(authcore.Message{ID: "1"}, office.from, ui.French, "Objet", "Corps")
 		err := office.send(t.Context(), msg)
 		if reason, ok := errors.AsType[undelivered](err); err != nil && (!ok || reason.error == nil) {
@@ -202,8 +204,8 @@ func FuzzMailServer(f *testing.F) {
 // FuzzWebHookAnswer: a request is delivered when the answer is one of HTTP that says
 // so, and nothing that the service says ends the gate or is shown.
 func FuzzWebHookAnswer(f *testing.F) {
-	var said []byte
-	hook := &webhook{"http://" + answering(f, func() []byte { return said }) + "/", func(string) []byte { return []byte("sum") }, &http.Client{
+	var said atomic.Pointer[[]byte]
+	hook := &webhook{"http://" + answering(f, &said) + "/", func(string) []byte { return []byte("sum") }, &http.Client{
 		Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -214,7 +216,7 @@ func FuzzWebHookAnswer(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		said = answer
+		said.Store(&answer)
 		err := hook.post(t.Context(), "1", []byte("{}"))
 		if err == nil && !bytes.HasPrefix(answer, []byte("HTTP/")) {
 			t.Errorf("%q is taken for a delivery", answer)
