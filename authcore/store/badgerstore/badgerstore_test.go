@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -156,25 +155,6 @@ func TestExpiryByTheCallersClock(t *testing.T) {
 	if value, err := get(e, "a"); value != "1" || err != nil {
 		t.Errorf("Get = %q, %v; want it there for an hour", value, err)
 	}
-}
-
-func TestPause(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for n := range 100 {
-			start := time.Now()
-			if err := pause(t.Context(), n); err != nil {
-				t.Fatal(err)
-			}
-			if d, most := time.Since(start), min(time.Millisecond<<min(n, 20), longestPause); d > most {
-				t.Errorf("pause %d lasts %v, want at most %v", n, d, most)
-			}
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if err := pause(ctx, maxRuns); !errors.Is(err, context.Canceled) {
-			t.Errorf("pause = %v when the context is over", err)
-		}
-	})
 }
 
 func TestFullDisk(t *testing.T) {

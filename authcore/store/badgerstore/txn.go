@@ -1,11 +1,9 @@
 package badgerstore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -21,26 +19,7 @@ const (
 	// sweepMargin is added to expiries. Badger hides an entry from the whole
 	// second of its expiry on, by the wall clock.
 	sweepMargin = time.Minute
-
-	// maxRuns bounds the runs of one Update, with a pause between them that
-	// doubles up to the longest. That lets 1,000 at once change one record.
-	maxRuns      = 24
-	longestPause = time.Millisecond << doublings
-	doublings    = 8
 )
-
-// pause waits before the run after run n: a random time, as those that have
-// met once would meet again.
-func pause(ctx context.Context, n int) error {
-	timer := time.NewTimer(rand.N(longestPause >> max(doublings-n, 0)))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
 
 // protect calls f and turns a panic of Badger, which is how it reports damaged
 // files, into an error.

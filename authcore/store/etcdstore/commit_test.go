@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/sesame-gateway/sesame/authcore/store"
+	"github.com/sesame-gateway/sesame/authcore/store/internal/retry"
 )
 
 // stubborn is a member that answers each commit with an error.
@@ -104,9 +105,9 @@ func TestCommitAnswered(t *testing.T) {
 		{rpctypes.ErrGRPCTooManyOps, store.ErrTooLarge, 1, false},
 		{rpctypes.ErrGRPCRequestTooLarge, store.ErrTooLarge, 1, false},
 		{rpctypes.ErrGRPCPermissionDenied, ErrRefused, 1, false},
-		{rpctypes.ErrGRPCNoLeader, store.ErrBusy, maxRuns, false},
-		{rpctypes.ErrGRPCInvalidAuthToken, store.ErrBusy, maxRuns, false},
-		{rpctypes.ErrGRPCLeaseNotFound, store.ErrBusy, maxRuns, false},
+		{rpctypes.ErrGRPCNoLeader, store.ErrBusy, retry.Runs, false},
+		{rpctypes.ErrGRPCInvalidAuthToken, store.ErrBusy, retry.Runs, false},
+		{rpctypes.ErrGRPCLeaseNotFound, store.ErrBusy, retry.Runs, false},
 	} {
 		member.answers(c.answer)
 		told := tellOf(e, "a")

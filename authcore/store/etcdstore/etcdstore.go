@@ -46,6 +46,7 @@ import (
 
 	"github.com/sesame-gateway/sesame/authcore/store"
 	"github.com/sesame-gateway/sesame/authcore/store/internal/drain"
+	"github.com/sesame-gateway/sesame/authcore/store/internal/retry"
 )
 
 // What this engine may have to tell beside the errors of package store. Test
@@ -221,16 +222,7 @@ func (e *engine) Update(ctx context.Context, fn func(store.Writer) error) error 
 		return store.ErrClosed
 	}
 	defer e.users.Leave()
-	for n := range maxRuns {
-		settled, err := e.run(ctx, fn)
-		if settled || err != nil {
-			return err
-		}
-		if err := pause(ctx, n); err != nil {
-			return err
-		}
-	}
-	return store.ErrBusy
+	return retry.Until(ctx, func() (settled bool, err error) { return e.run(ctx, fn) })
 }
 
 // run runs fn once. Unless another transaction got in the way, the matter is

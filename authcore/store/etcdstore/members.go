@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/sesame-gateway/sesame/authcore/store"
+	"github.com/sesame-gateway/sesame/authcore/store/internal/retry"
 )
 
 // members are those of the cluster, of which the client asks one after the other.
@@ -42,7 +43,7 @@ func (m members) ask(ctx context.Context, request func(context.Context) error) e
 		case m.anonymous && errors.Is(err, rpctypes.ErrUserEmpty):
 			return fmt.Errorf("%w (%w)", ErrRefused, err)
 		}
-		if pause(bound, n) != nil {
+		if retry.Pause(bound, n) != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}

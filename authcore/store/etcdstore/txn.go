@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"math/rand/v2"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -14,30 +13,12 @@ import (
 )
 
 const (
-	// maxRuns bounds the runs of one Update, with a pause between them that
-	// doubles up to the longest. That lets 1,000 at once change one record.
-	maxRuns      = 24
-	longestPause = time.Millisecond << doublings
-	doublings    = 8
 
 	// A Scan fetches the first page and doubles it up to the last: many look for a
 	// few entries only, and a page of the largest values is 16 MiB.
 	firstPage = 16
 	lastPage  = 256
 )
-
-// pause waits before the run after run n: a random time, as those that have
-// met once would meet again.
-func pause(ctx context.Context, n int) error {
-	timer := time.NewTimer(rand.N(longestPause >> max(doublings-n, 0)))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
 
 // A snapshot reads one revision: that of its first answer.
 type snapshot struct {

@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/sesame-gateway/sesame/authcore/store"
+	"github.com/sesame-gateway/sesame/authcore/store/internal/retry"
 )
 
 // A mark is a revision of the cluster: it was at least that at that time.
@@ -100,7 +101,7 @@ func (w *watch) listen(ctx context.Context) {
 		if time.Since(began) > w.behind {
 			n = 0
 		}
-		_ = pause(ctx, n)
+		_ = retry.Pause(ctx, n)
 	}
 }
 
