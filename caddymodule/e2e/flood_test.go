@@ -194,7 +194,7 @@ func TestHugeInputs(t *testing.T) {
 	}
 	after, most := s.memory()
 	t.Logf("%d MiB before, %d after, %d at most", before, after, most)
-	if most-before > 64 {
+	if most-before > 128 { // eight at once of 100 MiB would be more, whatever the collector does
 		t.Errorf("the memory grew from %d to %d MiB", before, most)
 	}
 	if p := newBrowser(t).open(s.portal("/.sesame/login")); p.status != http.StatusOK {

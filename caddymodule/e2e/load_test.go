@@ -20,11 +20,12 @@ import (
 )
 
 // How a server is measured: so many connections ask one after the other, in rounds
-// in which the servers take turns.
+// in which the servers take turns, so many turns each.
 const (
 	loadConnections = 16
 	loadRounds      = 7
 	loadRound       = 3 * time.Second
+	loadTurns       = 12
 )
 
 // TestLoad compares the gate before an application with the same Caddy without it,
@@ -43,14 +44,12 @@ func TestLoad(t *testing.T) {
 
 	candidates := []*candidate{{name: "bare", s: bare}, {name: "bare again", s: again}, {name: "bare with headers", s: told}, {name: "gate", s: gate, cookie: cookie}}
 	for range loadRounds {
-		for _, c := range candidates {
-			c.rounds = append(c.rounds, c.measure(t))
-		}
+		inTurn(t, candidates)
 	}
 	for _, c := range candidates {
 		c.profile(t)
 	}
-	t.Logf("%d connections, %d rounds of %s in turn, medians of the ratios to bare in each round", loadConnections, loadRounds, loadRound)
+	t.Logf("%d connections, %d rounds of %s in %d turns, medians of the ratios to bare in each round", loadConnections, loadRounds, loadRound, loadTurns)
 	for _, c := range candidates {
 		ratio := func(of func(round) float64) float64 {
 			var all []float64
@@ -97,11 +96,46 @@ type round struct {
 	cpu     time.Duration // of the server's process
 }
 
-// measure asks the server for one round.
+// inTurn measures a round of each. They change places many times in it, and who goes
+// before whom changes too: what else a machine does lasts longer than a turn, and so
+// falls on all of them.
+func inTurn(t *testing.T, all []*candidate) {
+	t.Helper()
+	sums := make([]sample, len(all))
+	for n := range loadTurns {
+		for i := range all {
+			i = (i + n) % len(all)
+			s := all[i].ask(t, loadRound/loadTurns)
+			sums[i].took, sums[i].cpu = append(sums[i].took, s.took...), sums[i].cpu+s.cpu
+		}
+	}
+	for i, c := range all {
+		c.rounds = append(c.rounds, sums[i].round())
+	}
+}
+
+// measure asks the server for one round without a change.
 func (c *candidate) measure(t *testing.T) round {
 	t.Helper()
+	return c.ask(t, loadRound).round()
+}
+
+// sample is how long each answer of a server took, and what they cost its process.
+type sample struct {
+	took []time.Duration
+	cpu  time.Duration
+}
+
+func (s sample) round() round {
+	slices.Sort(s.took)
+	return round{answers: len(s.took), p99: s.took[len(s.took)*99/100], cpu: s.cpu}
+}
+
+// ask asks the server over all connections for that long.
+func (c *candidate) ask(t *testing.T, long time.Duration) sample {
+	t.Helper()
 	request := "GET /page HTTP/1.1\r\nHost: notes.localhost:" + c.s.port + "\r\nUser-Agent: load\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\n" + c.cookie + "\r\n"
-	before, end := c.s.cpu(), time.Now().Add(loadRound)
+	before, end := c.s.cpu(), time.Now().Add(long)
 	times := make([][]time.Duration, loadConnections)
 	errs := make([]error, loadConnections)
 	var all sync.WaitGroup
@@ -114,9 +148,7 @@ func (c *candidate) measure(t *testing.T) round {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 	}
-	took := slices.Concat(times...)
-	slices.Sort(took)
-	return round{answers: len(took), p99: took[len(took)*99/100], cpu: c.s.cpu() - before}
+	return sample{slices.Concat(times...), c.s.cpu() - before}
 }
 
 // profile writes what the server's processor does in a further round, for go tool

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var variable = regexp.MustCompile(`[0-9A-Z]{4}-[0-9A-Z]{4}|data-remaining="\d+"|value="[^"]*"|data-csrf="[^"]*"|datetime="[^"]*"|\d+ h \d+|\d\d:\d\d(:\d\d)?`)
+var variable = regexp.MustCompile(`[0-9A-Z]{4}-[0-9A-Z]{4}|data-remaining="\d+"|value="[^"]*"|data-csrf="[^"]*"|datetime="[^"]*"|\d+ h \d+|\d\d(:|%3A)\d\d((:|%3A)\d\d)?`)
 
 // TestEveryRefusalIsTheSame compares whole answers, but for the reference, the
 // moment, and what the person typed.
