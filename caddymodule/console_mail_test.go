@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/sesame-gateway/sesame/authcore"
 	"github.com/sesame-gateway/sesame/ui"
 )
@@ -51,7 +49,7 @@ func TestConsoleActsAreTold(t *testing.T) {
 		t.Fatalf("choosing English: %s", a.Status)
 	}
 	mail := "\n\t\tmail {\n server " + post.address + "\n tls none\n from \"Sésame <sesame@ac-exemple.fr>\"\n}"
-	s.must(caddy.Load(adapt(t, s.caddyfile(consoleOption+mail, "delegable")), true))
+	s.reload(adapt(t, s.caddyfile(consoleOption+mail, "delegable")))
 	var secrets []string
 	for _, c := range toldActs {
 		secrets = append(secrets, s.plays(c)...)

@@ -138,6 +138,7 @@ func (s *testServer) run(option, more string) {
 	s.t.Helper()
 	s.config = adapt(s.t, s.caddyfile(option, more))
 	runCaddy(s.t, string(s.config))
+	s.alone()
 }
 
 // adapt turns a Caddyfile into JSON.
@@ -363,16 +364,6 @@ func (s *testServer) loggedIn(id authcore.Identifier) *browser {
 		s.t.Fatalf("logging in ended at %s with %s", a.url(), a.Status)
 	}
 	return b
-}
-
-// log is what the server has logged.
-func (s *testServer) log() string {
-	s.t.Helper()
-	content, err := os.ReadFile(filepath.Join(s.dir, "log"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return string(content)
 }
 
 // own is the value of a cookie of ours on a host.

@@ -195,9 +195,7 @@ func TestAssertionOnTheWire(t *testing.T) {
 	if err := rotateSecrets(filepath.Join(s.dir, "secret")); err != nil {
 		t.Fatal(err)
 	}
-	if err := caddy.Load(s.config, true); err != nil {
-		t.Fatal(err)
-	}
+	s.reload(s.config)
 	b.open(s.at("notes", "/x"))
 	rotated := s.assertion()
 	if rotated == token {

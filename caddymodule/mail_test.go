@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/emersion/go-smtp"
 
 	"github.com/sesame-gateway/sesame/authcore"
@@ -328,9 +327,7 @@ func TestMailOfAServer(t *testing.T) {
 		if err := s.gate().LoseKey(t.Context(), by, "738264001"); err != nil {
 			t.Fatal(err)
 		}
-		if err := caddy.Load(s.config, true); err != nil {
-			t.Fatal(err)
-		}
+		s.reload(s.config)
 		<-post.arrived
 		if err := s.gate().FoundKey(t.Context(), by, "738264001"); err != nil {
 			t.Fatal(err)
@@ -338,15 +335,11 @@ func TestMailOfAServer(t *testing.T) {
 		<-post.arrived
 	}
 	post.none(t)
-	if err := caddy.Load(adapt(t, s.caddyfile("", "")), true); err != nil {
-		t.Fatal(err)
-	}
+	s.reload(adapt(t, s.caddyfile("", "")))
 	if err := s.gate().LoseKey(t.Context(), by, "738264001"); err != nil {
 		t.Fatal(err)
 	}
-	if err := caddy.Load(s.config, true); err != nil {
-		t.Fatal(err)
-	}
+	s.reload(s.config)
 	if err := s.gate().FoundKey(t.Context(), by, "738264001"); err != nil {
 		t.Fatal(err)
 	}

@@ -44,9 +44,7 @@ func TestMetrics(t *testing.T) {
 	s := startGate(t, "", "")
 	before := gathered(t)
 	b := s.loggedIn("edupont")
-	if err := caddy.Load(s.config, true); err != nil {
-		t.Fatal(err)
-	}
+	s.reload(s.config)
 	b.open(s.at("autre", "/"))
 	x, a := s.fresh()
 	x.submit(a, "identifier", "edupont", "passcode", "000000")

@@ -51,9 +51,7 @@ func TestReferences(t *testing.T) {
 	served("the first load")
 
 	for range 3 {
-		if err := caddy.Load([]byte(good), true); err != nil {
-			t.Fatal(err)
-		}
+		s.reload([]byte(good))
 	}
 	check("reloads", 1)
 	served("reloads")
@@ -88,13 +86,9 @@ func TestReferences(t *testing.T) {
 	check("a validation", 1)
 	served("a validation")
 
-	if err := caddy.Load([]byte(without), true); err != nil {
-		t.Fatal(err)
-	}
+	s.reload([]byte(without))
 	check("its removal", 0)
-	if err := caddy.Load([]byte(good), true); err != nil {
-		t.Fatal(err)
-	}
+	s.reload([]byte(good))
 	check("its return", 1)
 	served("its return")
 	if err := caddy.Stop(); err != nil {
@@ -123,15 +117,11 @@ func TestRequestsOutliveTheirConfiguration(t *testing.T) {
 	if got := callHandler(old, req); got.Code != http.StatusOK {
 		t.Fatalf("while the configuration runs: %d", got.Code)
 	}
-	if err := caddy.Load(s.config, true); err != nil {
-		t.Fatal(err)
-	}
+	s.reload(s.config)
 	if got := callHandler(old, req); got.Code != http.StatusOK {
 		t.Errorf("after a reload: %d", got.Code)
 	}
-	if err := caddy.Load([]byte(without), true); err != nil {
-		t.Fatal(err)
-	}
+	s.reload([]byte(without))
 	got := callHandler(old, req)
 	if got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") == "" || got.Header().Get("Sesame-Reference") == "" {
 		t.Errorf("after the removal: %d %v", got.Code, got.Header())

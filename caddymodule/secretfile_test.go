@@ -130,9 +130,7 @@ func TestRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	replace(rotated)
-	if err := caddy.Load(s.config, true); err != nil {
-		t.Fatal(err)
-	}
+	s.reload(s.config)
 	served("the rotation")
 	s.loggedIn("later")
 

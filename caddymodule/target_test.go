@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-
-	"github.com/caddyserver/caddy/v2"
 )
 
 // testOrigins are a portal, an application and one on another port.
@@ -125,9 +123,7 @@ func TestTargetThatIsGone(t *testing.T) {
 	a := b.open(s.at("notes", "/deep"))
 	a = b.submit(a, "identifier", "edupont", "passcode", s.newCode("edupont"))
 	a = b.submit(a, "pin", testPIN, "pin_again", testPIN)
-	if err := caddy.Load(adapt(t, strings.ReplaceAll(s.caddyfile("", ""), "http://notes.localhost", "http://moved.localhost")), true); err != nil {
-		t.Fatal(err)
-	}
+	s.reload(adapt(t, strings.ReplaceAll(s.caddyfile("", ""), "http://notes.localhost", "http://moved.localhost")))
 	b.client.CloseIdleConnections() // the reload has closed them
 	got := b.once(b.post(a, "passcode", testPIN+s.newCode("edupont")))
 	if to := got.Header.Get("Location"); got.StatusCode != http.StatusSeeOther || !strings.HasPrefix(to, s.at("portail", "/")) {
