@@ -153,18 +153,21 @@ func (s *scene) round(n int) {
 }
 
 // session has clients read a session, from the store and from their gate's memory,
-// while the first gate revokes it. What memories of other gates say has no order among
-// itself, but for each client: its register is its own, and the revocation everybody's.
+// while the first gate revokes it. The store shows that a moment before it is
+// acknowledged, and a memory may keep what was until then: of the two each is a
+// register, with the same revocation. What memories of other gates say has no order
+// among itself, but for each client: its register is its own.
 func (s *scene) session(register string, token authcore.Token) {
 	var all sync.WaitGroup
 	first := s.gates[0]
-	opened, _, err := first.Session(context.Background(), token, "", false)
+	opened, err := first.Standing(context.Background(), token, "", false) // which it has in memory from now on
 	if err != nil {
 		return // the store does not answer
 	}
-	registers := []string{register}
+	remembered := register + " remembered"
+	registers := []string{register, remembered}
 	for i := range clients {
-		g, mine, stale := s.gates[i%len(s.gates)], register, time.Duration(0)
+		g, mine, stale := s.gates[i%len(s.gates)], remembered, time.Duration(0)
 		if g != first {
 			mine, stale = fmt.Sprint(register, " seen by ", i), behind+slack
 			registers = append(registers, mine)
@@ -184,7 +187,7 @@ func (s *scene) session(register string, token authcore.Token) {
 	}
 	all.Go(func() {
 		s.hist.note(clients, revoke, 0, func() answer {
-			if first.EndSession(context.Background(), by, opened.ID) != nil {
+			if first.EndSession(context.Background(), by, opened.Session.ID) != nil {
 				return unknown
 			}
 			return yes
