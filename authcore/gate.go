@@ -155,6 +155,9 @@ func (g *Gate) UseSecrets(ctx context.Context, s *Secrets) error {
 		return err
 	}
 	g.shared.secrets.Store(s)
+	if l, ok := g.shared.store.(*latched); ok {
+		l.secrets.Store(s)
+	}
 	return g.prepare(ctx)
 }
 

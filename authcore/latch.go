@@ -51,7 +51,7 @@ func (r copyRecord) refusal() error {
 // absent: it is refused as soon as this process has heard of the change.
 type latched struct {
 	store.Store
-	secrets *Secrets
+	secrets atomic.Pointer[Secrets] // the gate's, also when they have been rotated
 
 	changes atomic.Uint64 // that may be of the record, and one
 	absent  atomic.Uint64 // the number of changes at which it was found absent
@@ -59,7 +59,8 @@ type latched struct {
 }
 
 func latch(s store.Store, secrets *Secrets) *latched {
-	l := &latched{Store: s, secrets: secrets}
+	l := &latched{Store: s}
+	l.secrets.Store(secrets)
 	l.changes.Store(1)
 	s.Follow(l.changed)
 	return l
@@ -105,7 +106,7 @@ func (l *latched) Update(ctx context.Context, fn func(store.Writer) error) error
 // check returns the refusal of a store that has the record. Under secrets that are
 // older than it, the sentence lacks the other store's name.
 func (l *latched) check(from getter) error {
-	rec, err := read[copyRecord](l.secrets, from, copyName)
+	rec, err := read[copyRecord](l.secrets.Load(), from, copyName)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil

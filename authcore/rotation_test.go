@@ -282,3 +282,15 @@ func TestSecretFile(t *testing.T) {
 		}
 	}
 }
+
+// A gate whose secrets were rotated while it runs says where its store was moved
+// to, although that is written under the later ones.
+func TestMovedAfterARotation(t *testing.T) {
+	b := newBench(t)
+	b.must(b.UseSecrets(t.Context(), rotated(t, b.secrets())))
+	_, err := b.copyTo(store.NewMemory(b.clock), false)
+	b.must(err)
+	if err := b.Health(t.Context()); !errors.Is(err, ErrMoved) || !strings.Contains(err.Error(), "to the second place") {
+		t.Errorf("the store that was moved answers %v", err)
+	}
+}
