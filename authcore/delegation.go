@@ -40,7 +40,7 @@ func (d Delegation) check(now time.Time) error {
 	case d.Application == "":
 		return fmt.Errorf("%w: it names no application", ErrDelegation)
 	case !d.Until.After(now) || d.Until.Sub(now) > maxDelegation:
-		return fmt.Errorf("%w: it ends later than now, and in %d days at most, not on %s", ErrDelegation, maxDelegation/day, d.Until.Format(time.DateOnly))
+		return fmt.Errorf("%w: it ends later than now, and in %d days at most, not at %s", ErrDelegation, maxDelegation/day, d.Until.Format("2006-01-02 15:04"))
 	case d.Reason == "":
 		return fmt.Errorf("%w: it needs a reason, for whoever reads the audit trail", ErrDelegation)
 	case plainText(d.Reason) != nil:

@@ -99,12 +99,21 @@ func whichKeys(c *adminCall) (any, error) {
 	if err := c.decode(&body); err != nil {
 		return nil, err
 	}
-	code, err := authcore.ParsePasscode(body.Code)
+	code, err := typedCode(body.Code)
 	if err != nil {
 		return nil, adminRefusal(http.StatusBadRequest, "code: %w", err)
 	}
 	keys, err := c.gate.WhichKeys(c.Context(), code)
 	return keyList{Keys: append([]authcore.KeyInfo{}, keys...)}, err
+}
+
+// typedCode reads what somebody typed as a code of a key, alone.
+func typedCode(typed string) (authcore.Passcode, error) {
+	code, err := authcore.ParsePasscode(typed)
+	if errors.Is(err, authcore.ErrPasscodeLength) {
+		err = errors.New("this is too short or too long: a code is the 6 to 8 digits that the key shows")
+	}
+	return code, err
 }
 
 func resyncKey(c *adminCall) (any, error) {
@@ -116,8 +125,8 @@ func resyncKey(c *adminCall) (any, error) {
 	if err := c.decode(&body); err != nil {
 		return nil, err
 	}
-	first, err1 := authcore.ParsePasscode(body.First)
-	second, err2 := authcore.ParsePasscode(body.Second)
+	first, err1 := typedCode(body.First)
+	second, err2 := typedCode(body.Second)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, adminRefusal(http.StatusBadRequest, "first, second: %w", err)
 	}

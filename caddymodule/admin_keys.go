@@ -164,7 +164,7 @@ func (c *adminCall) changeKey(change func(context.Context, authcore.Actor, authc
 	}
 	err = change(c.Context(), c.by, serial)
 	if k, known := c.gate.KeyInfo(c.Context(), serial); known == nil && errors.Is(err, authcore.ErrState) {
-		return nil, adminRefusal(http.StatusConflict, "key %s is %s: %s", serial, k.State, why)
+		return nil, adminRefusal(http.StatusConflict, "key %s is %s: %s", serial, stateOrStock(k), why)
 	}
 	if err != nil {
 		return nil, noSuch("key", serial, err)

@@ -1,6 +1,9 @@
 package caddymodule
 
 import (
+	"fmt"
+	"strings"
+
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -23,6 +26,7 @@ func addCommands(root *cobra.Command) {
 Each command says in one line what it did, or with --json what the server
 answered. It exits with 0 when it did it and with 1 when it did not.`
 	root.Args = cobra.NoArgs
+	root.FParseErrWhitelist.UnknownFlags = true
 	root.RunE = showHelp
 	root.AddCommand(
 		commandGroup("user", "People: add, import, list, show, set, disable, enable, remove", userCommands()...),
@@ -37,12 +41,14 @@ answered. It exits with 0 when it did it and with 1 when it did not.`
 		commandGroup("store", "The store itself: accept", storeCommands()...),
 		commandGroup("secret", "The secret file: rotate", secretCommands()...),
 		whoisCommand(), explainCommand(), auditCommand(), backupCommand(), restoreCommand(), copyCommand(), doctorCommand(), demo.Command())
+	addExamples(root)
 	completeFlags(root)
 }
 
 // commandGroup is a command that does nothing without one of its subcommands.
 func commandGroup(name, short string, commands ...*cobra.Command) *cobra.Command {
 	group := &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs, RunE: showHelp}
+	group.FParseErrWhitelist.UnknownFlags = true // a misspelt command is told as that, and not by its flags
 	group.AddCommand(commands...)
 	return group
 }
@@ -51,10 +57,20 @@ func commandGroup(name, short string, commands ...*cobra.Command) *cobra.Command
 // come here: cobra.NoArgs refuses it.
 func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
+// wanted says what a command takes where it was given something else.
+func wanted(args cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if args(cmd, given) == nil {
+			return nil
+		}
+		return fmt.Errorf("%s given, but it is: %s", count(len(given), "word", "words"), strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+	}
+}
+
 // newCommand is a command that talks to the server.
 func newCommand(use, short string, args cobra.PositionalArgs, run func(c *client, args []string) error) *cobra.Command {
 	c := new(client)
-	cmd := &cobra.Command{Use: use, Short: short, Args: args, RunE: func(_ *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: use, Short: short, Args: wanted(args), RunE: func(_ *cobra.Command, args []string) error {
 		return run(c, args)
 	}}
 	c.cmd = cmd

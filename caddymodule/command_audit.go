@@ -42,7 +42,7 @@ func auditCommand() *cobra.Command {
 	f.StringVar(&flags.since, "since", "", "only what is not older: 90m, 24h, 7d, 2026-09-01, or 2026-09-01T08:00")
 	f.StringVar(&flags.until, "until", "", "only what came before; as --since")
 	f.StringSliceVar(&flags.kinds, "kind", nil, "only these events, such as pin-wrong; may be given several times")
-	f.BoolVar(&flags.alerts, "alerts", false, "only what somebody should look at")
+	f.BoolVar(&flags.alerts, "alerts", false, "only alerts: what somebody should look at")
 	f.BoolVar(&flags.follow, "follow", false, "go on with what comes, until interrupted")
 	f.Lookup("json").Usage = "print one JSON value a line"
 	cmd.AddCommand(auditVerifyCommand(), auditPurgeCommand())

@@ -43,7 +43,7 @@ A target that holds a store is refused; with --replace that is lost.
 
 Where a running server has the embedded store, it does the work, as its own user;
 otherwise run this as the user that the server runs as.`,
-		Args: cobra.NoArgs,
+		Args: wanted(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if from == "" || to == "" {
 				return errors.New("two configuration files are needed, as in: --from old.Caddyfile --to new.Caddyfile")

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -101,7 +102,10 @@ func readCodes(prompts ...string) ([]string, error) {
 			typed, err = in.ReadString('\n')
 		}
 		if typed = strings.TrimSpace(typed); typed == "" {
-			return nil, errors.Join(fmt.Errorf("%s is missing", prompt), err)
+			if err != nil && !errors.Is(err, io.EOF) {
+				return nil, fmt.Errorf("%s cannot be read: %w", prompt, err)
+			}
+			return nil, fmt.Errorf("%s is missing", prompt)
 		}
 		codes = append(codes, typed)
 	}
@@ -125,8 +129,8 @@ func keyEmergencyCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.IntVar(&order.Codes, "codes", emergencyList, "how many codes, each for one login")
 	f.BoolVar(&order.Fixed, "fixed", false, "one code instead, for every login until the end")
-	f.StringVar(&order.Reason, "reason", "", "why; it stands in the audit trail")
-	f.IntVar(&order.Hours, "hours", emergencyHours, "for how long")
+	f.StringVar(&order.Reason, "reason", "", "why, needed; it stands in the audit trail")
+	f.IntVar(&order.Hours, "hours", emergencyHours, "for how long, 744 (31 days) at most")
 	f.BoolVar(&order.KeyEnds, "until-used", false, "the key itself, once it is used again, ends the emergency and is found")
 	return cmd
 }

@@ -12,12 +12,14 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/sesame-gateway/sesame/authcore/keyfile"
 )
 
 // importFlags are the flags of "key import", which the server knows as
 // parameters of the same names.
 var importFlags = []struct{ name, usage string }{
-	{"format", "the file's format: auto, oath-csv and others; default auto"},
+	{"format", "the file's format; default auto, which recognises it"},
 	{"encoding", "how the seeds are written, where it is not as the format has it: hex or base32"},
 	{"kind", "the algorithm where the file does not say: totp or hotp"},
 	{"digits", "the length of a code where the file does not say: 6 to 8"},
@@ -40,6 +42,17 @@ func keyImportCommand() *cobra.Command {
 		o.client, o.file = c, args[0]
 		return o.run()
 	})
+	cmd.Long = `Puts the keys of a supplier's file in stock; - is the standard input. It is all
+or nothing: where one key is refused none is imported, unless --partial is given.
+A key that is here already stays as it is, and is refused.
+
+A file that has a key a line is without headings:
+
+	serial, seed, totp or hotp, digits, period or counter, hash function
+
+The seed is in hexadecimal digits. What a line leaves out is hotp, 6, 30 or 0,
+and sha1, or what --kind, --digits, --period and --hash say. The other formats
+are recognised, or named with --format: ` + strings.Join(wordsFrom(keyfile.Entra), ", ") + `.`
 	f := cmd.Flags()
 	for _, flag := range importFlags {
 		f.String(flag.name, "", flag.usage)

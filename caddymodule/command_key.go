@@ -152,17 +152,23 @@ func keyState(k authcore.KeyInfo, now time.Time) string {
 		return "replaced"
 	case keyExpired(k, now):
 		return "expired"
-	case keyInStock(k):
+	}
+	return stateOrStock(k)
+}
+
+// stateOrStock is the state of a key that somebody has; in stock it has none.
+func stateOrStock(k authcore.KeyInfo) string {
+	if keyInStock(k) {
 		return "in stock"
 	}
 	return k.State.String()
 }
 
-// keyType is a key's algorithm for people to read: "totp, 6 digits, 1m0s".
+// keyType is a key's algorithm for people to read: "totp, 6 digits, 60 s".
 func keyType(k authcore.KeyInfo) string {
 	text := fmt.Sprintf("%s, %d digits", k.Kind, k.Digits)
-	if k.Period != "" {
-		text += ", " + k.Period
+	if p, err := time.ParseDuration(k.Period); err == nil { // a counter has none
+		text += fmt.Sprintf(", %d s", p/time.Second)
 	}
 	return text
 }

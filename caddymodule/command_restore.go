@@ -94,7 +94,7 @@ the backup (a lock, a key reported lost, a person removed) is to be decided
 again: the server's log says what that was.
 
 Run it as the user that the server runs as.`,
-		Args: cobra.ExactArgs(1),
+		Args: wanted(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return from.exchange(cmd, replace, asJSON, func(ctx context.Context, o restoration) (restored, error) {
 				return o.run(ctx, filepath.Clean(args[0]))
@@ -137,7 +137,7 @@ As after a restore, nothing that was used revives: for about ten minutes nobody
 logs in with a time-based key, counter-based ones need two codes in a row,
 emergency codes are gone, and nobody is logged in. The store as it was found is
 kept aside. Run it as the user that the server runs as.`,
-		Args: cobra.NoArgs,
+		Args: wanted(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return from.exchange(cmd, true, asJSON, func(ctx context.Context, o restoration) (restored, error) { return o.accept(ctx) })
 		},

@@ -39,8 +39,8 @@ func delegationAddCommand() *cobra.Command {
 		})
 	})
 	f := cmd.Flags()
-	f.StringVar(&order.Until, "until", "", "the last day: 2026-07-31 or 31/07/2026, in the server's time zone; a year from now at most")
-	f.StringVar(&order.Reason, "reason", "", "why; it stands in the audit trail")
+	f.StringVar(&order.Until, "until", "", "the last day, needed: 2026-07-31 or 31/07/2026, in the server's time zone; a year from now at most")
+	f.StringVar(&order.Reason, "reason", "", "why, needed; it stands in the audit trail")
 	_ = cmd.MarkFlagRequired("until")  // they are defined above
 	_ = cmd.MarkFlagRequired("reason") // likewise
 	return cmd

@@ -24,7 +24,7 @@ The server reads the file again when it is reloaded:
 	caddy reload --force --config /etc/caddy/Caddyfile
 
 Run it as the user that the server runs as, and keep a copy of the new file.`,
-		Args: cobra.ExactArgs(1),
+		Args: wanted(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := rotateSecrets(args[0]); err != nil {
 				return err

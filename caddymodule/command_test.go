@@ -160,7 +160,11 @@ func TestCommandRefusals(t *testing.T) {
 		{"key frobnicate", `unknown command "frobnicate" for "caddy sesame key"`},
 		{"frobnicate", `unknown command "frobnicate" for "caddy sesame"`},
 		{"user list --colour", "unknown flag: --colour"},
-		{"user show", "accepts 1 arg(s), received 0"},
+		{"user show", "0 words given, but it is: caddy sesame user show ID"},
+		{"key assign 0123456789", "1 word given, but it is: caddy sesame key assign SERIAL ID"},
+		{"user list everybody", "1 word given, but it is: caddy sesame user list"},
+		{"frobnicate --colour red", `unknown command "frobnicate" for "caddy sesame"`},
+		{"key which 12", "a code is the 6 to 8 digits that the key shows"},
 	} {
 		args := strings.Fields(c.line)
 		if !strings.Contains(c.line, "frobnicate") {

@@ -117,7 +117,11 @@ func lookAt(c *adminCall, server string, look func(checkUp) finding) finding {
 }
 
 func (c checkUp) store() finding {
-	if err := c.gate.Health(c.ctx); err != nil {
+	err := c.gate.Health(c.ctx)
+	switch {
+	case errors.Is(err, authcore.ErrMoved) || errors.Is(err, authcore.ErrHalfCopied):
+		return wrong("load the configuration of where it is now: caddy reload --config FILE", "%v", err)
+	case err != nil:
 		return wrong("look at the kernel's log for the disk, mend it and restart the server", "does not answer as it should: %v", err)
 	}
 	return fine("answers, and takes what is written")

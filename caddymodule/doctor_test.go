@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/store"
 )
 
 // diagnosed asks the doctor and returns the findings by what they are of.
@@ -121,6 +122,16 @@ func TestAdminDoctorFindsActs(t *testing.T) {
 	found = b.diagnosed("")
 	b.found(found, "applications", findingWarning, "this machine alone: base")
 	b.found(found, "portal", findingWarning, "this machine alone")
+}
+
+// TestAdminDoctorAfterMove: what to do with a store that was moved is to go where
+// it is.
+func TestAdminDoctorAfterMove(t *testing.T) {
+	b := newAdminBench(t)
+	b.placed()
+	_, err := b.gate.Copy(t.Context(), authcore.CopyOrder{To: store.NewMemory(now), Source: "here", Target: "/srv/elsewhere"}, authcore.Actor{Name: "root"})
+	b.must(err)
+	b.found(b.diagnosed(""), "store", findingWrong, "to /srv/elsewhere: use the configuration of there")
 }
 
 // TestAdminDoctorWithoutStore: there is an answer, and what cannot be told is

@@ -128,7 +128,7 @@ func entraSeedOf(field string, e Encoding) ([]byte, error) {
 	}
 	if eitherEncoding.MatchString(field) {
 		return nil, errors.New("the seed can be read both in Base32 and in hexadecimal digits: " +
-			"ask the supplier, name the encoding, and try one code of the key")
+			"ask the supplier, give the encoding, hex or base32, and try one code of the key")
 	}
 	return seedOf(field, Base32)
 }

@@ -85,7 +85,7 @@ func decodeSeed(field string, e Encoding) ([]byte, error) {
 	case errors.Is(err, hex.ErrLength):
 		return nil, fmt.Errorf("the seed has %d hexadecimal digits, an odd number: one was lost", len(field))
 	case err != nil:
-		return nil, errors.New("the seed is not in hexadecimal digits: if the supplier says that seeds are in Base32, say so too")
+		return nil, errors.New("the seed is not in hexadecimal digits: if the supplier says that seeds are in Base32, give the encoding base32")
 	}
 	return seed, nil
 }
@@ -97,7 +97,7 @@ func decodeBase32(text string) ([]byte, error) {
 	seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(text)
 	if err != nil {
 		return nil, errors.New("the seed is not in Base32, which has the letters A to Z and the digits 2 to 7: " +
-			"if the supplier says that seeds are hexadecimal, say so too")
+			"if the supplier says that seeds are hexadecimal, give the encoding hex")
 	}
 	switch len(text) % 8 {
 	case 1, 3, 6: // no number of bytes takes so many
@@ -115,6 +115,9 @@ func kindOf(field string, otherwise otp.Kind) (otp.Kind, error) {
 		return otp.HOTP, nil
 	case "totp":
 		return otp.TOTP, nil
+	}
+	if h, err := hashOf(field); err == nil && h != 0 {
+		return 0, fmt.Errorf("%s is a hash function, and stands where the algorithm belongs: hotp or totp", quote(field))
 	}
 	return 0, fmt.Errorf("the algorithm %s is not supported: it is hotp or totp", quote(field))
 }
@@ -202,7 +205,7 @@ func hashFor(field string, seed int, o Options) (otp.Hash, error) {
 		return h, err
 	}
 	if o.Hash == 0 && (seed == 32 || seed == 64) {
-		return 0, errors.New("the file does not say which hash function goes with a seed of this length: ask the supplier, and name it")
+		return 0, errors.New("the file does not say which hash function goes with a seed of this length: ask the supplier, and give the hash, sha1, sha256 or sha512")
 	}
 	return cmp.Or(o.Hash, otp.SHA1), nil
 }

@@ -140,7 +140,7 @@ func (p *Problem) Unwrap() error { return p.Err }
 // Reasons to refuse a whole file that a caller may want to tell apart.
 var (
 	// ErrUnrecognised: the format cannot be told from the content.
-	ErrUnrecognised = errors.New("the format of the file is not recognised: name it")
+	ErrUnrecognised = fmt.Errorf("the format of the file is not recognised: give it, one of %s", strings.Join(formatNames[OATH:], ", "))
 	// ErrEmpty: there is no key in the file, not even a wrong one.
 	ErrEmpty = errors.New("there is no key in the file")
 	// ErrPasswordWanted: the file is protected and Options.Password is nil.

@@ -3,6 +3,8 @@ package keyfile
 import (
 	"cmp"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sesame-gateway/sesame/authcore/internal/textfile"
@@ -49,6 +51,14 @@ const (
 	oathColumns
 )
 
+// oathNames are the columns, for messages.
+const oathNames = "serial, seed, hotp or totp, digits, period or counter, hash function, in this order"
+
+// isOATHHeading tells whether what stands where the seed does is a column's name.
+func isOATHHeading(field string) bool {
+	return slices.Contains([]string{"seed", "secret", "secret key", "key", "graine", "secret_key"}, strings.ToLower(field))
+}
+
 func oathRecord(rec *Record, fields []string, o Options) (err error) {
 	if rec.Serial, err = serialOf(at(fields, oathSerial)); err != nil {
 		return err
@@ -57,7 +67,10 @@ func oathRecord(rec *Record, fields []string, o Options) (err error) {
 		return errors.New("the line has one column: a serial number and a seed are needed, separated as on the first line")
 	}
 	if len(fields) > oathColumns {
-		return errors.New("the line has more columns than this format")
+		return errors.New("the line has more columns than this format, which are " + oathNames)
+	}
+	if isOATHHeading(fields[oathSeed]) {
+		return errors.New("the line names columns, which this format does not: take it out; the columns are " + oathNames)
 	}
 	g := &rec.Generator
 	if g.Seed, err = seedOf(fields[oathSeed], o.Encoding); err != nil {

@@ -108,6 +108,8 @@ func TestOATHRefusals(t *testing.T) {
 		{"FT1," + seed32, "which hash function"},
 		{"FT1," + seed64 + ",totp,6,60", "which hash function"},
 		{"FT1," + rfcSeed + ",ocra", `algorithm "ocra"`},
+		{"FT1," + rfcSeed + ",sha1,6,30", `"sha1" is a hash function`},
+		{"Serial,Seed,Algorithm", "names columns"},
 		{"FT1," + rfcSeed + ",securid", `algorithm "securid"`},
 		{"FT1," + rfcSeed + ",totp,5", `length "5"`},
 		{"FT1," + rfcSeed + ",totp,06", `length "06"`},

@@ -218,7 +218,7 @@ func isPIN(algorithm string) bool { return pskcName(algorithm) == "pin" }
 
 func pskcKind(algorithm string, otherwise otp.Kind) (otp.Kind, error) {
 	if algorithm == "" && otherwise == 0 {
-		return 0, errors.New("the key does not say its algorithm: ask the supplier, and name it")
+		return 0, errors.New("the key does not say its algorithm: ask the supplier, and give the kind, totp or hotp")
 	}
 	return kindOf(pskcName(algorithm), otherwise)
 }
