@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,11 @@ func TestTheExample(t *testing.T) {
 	example, err := os.ReadFile("../../Caddyfile.example")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, keyword := range grammar(t) {
+		if !regexp.MustCompile(`(?m)^[\t# ]*` + keyword + `\b`).Match(example) {
+			t.Errorf("the example says that it is whole, and has no %s", keyword)
+		}
 	}
 	for _, command := range [][]string{
 		{"adapt", "--validate", "--config", "../../Caddyfile.example", "--adapter", "caddyfile"},
@@ -62,6 +68,26 @@ func TestTheExample(t *testing.T) {
 	if p.header.Get("Strict-Transport-Security") == "" {
 		t.Error("no Strict-Transport-Security on https")
 	}
+}
+
+// grammar gives the keywords of the global option, as its reference has them.
+func grammar(t *testing.T) (words []string) {
+	t.Helper()
+	source, err := os.ReadFile("../caddyfile.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, reference, _ := strings.Cut(string(source), "//\tsesame {\n")
+	reference, _, ok := strings.Cut(reference, "\n//\t}\n")
+	if !ok {
+		t.Fatal("the reference of the global option is not where it was")
+	}
+	for line := range strings.Lines(reference) {
+		if f := strings.Fields(strings.TrimPrefix(line, "//")); f[0] != "}" && f[0] != "demo" { // demo is for sesame demo
+			words = append(words, f[0])
+		}
+	}
+	return words
 }
 
 // patiently opens a page whose certificate is there and may not be served yet.
