@@ -48,7 +48,11 @@ func TestChangeMyPIN(t *testing.T) {
 	if a = b.submit(a, "pin", testPIN, "pin_again", testPIN); a.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("the PIN of before: %s", a.Status)
 	}
-	a = b.submit(b.open(s.at("portail", ui.PathPIN)), "pin", another, "pin_again", another)
+	if anew := b.open(s.at("portail", ui.PathLogin+"?anew=1")); anew.url().Path != ui.PathAccountPIN {
+		t.Errorf("anew, it leads to %s", anew.url())
+	}
+	a = b.submit(b.submit(b.open(s.at("portail", ui.PathAccountPIN))), "identifier", "edupont", "passcode", testPIN+s.newCode("edupont"))
+	a = b.submit(a, "pin", another, "pin_again", another)
 	if a.url().Path != ui.PathSynchronise {
 		t.Fatalf("then at %s:\n%s", a.url(), a.body)
 	}

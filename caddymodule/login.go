@@ -51,6 +51,9 @@ func stepOf(q authcore.Question) step {
 // showStep shows a page of the login under way, or goes to the one that its turn
 // has come to.
 func (x *exchange) showStep(s step) error {
+	if s.question == authcore.AskPasscode && x.query(paramAnew) != "" && x.r.Header.Get("Sec-Fetch-Site") != "cross-site" {
+		return x.startAnew()
+	}
 	target := x.asked()
 	session, account, err := x.session(isUse(x.r))
 	var lacks authcore.Why
@@ -95,6 +98,29 @@ func (x *exchange) showStep(s step) error {
 		v.notice = ui.NoticeFormKept
 	}
 	return x.draw(http.StatusOK, s, v, "")
+}
+
+// paramAnew leaves the login under way for a new one.
+const paramAnew = "anew"
+
+// startAnew is the way out of the later steps of a login, for who has forgotten
+// the PIN just chosen, or has found somebody else's login on a shared computer. It
+// leads to the first page, for the same application; for another PIN, to where
+// that began. What is left there ends by itself.
+func (x *exchange) startAnew() error {
+	c, err := x.gate.Challenge(x.r.Context(), x.cookie(loginCookie))
+	if err != nil && !errors.Is(err, authcore.ErrNoChallenge) {
+		return x.refuse(unavailable, err)
+	}
+	x.site.origin.clearCookie(x.w.Header(), loginCookie)
+	to := x.site.origin.String() + ui.PathLogin
+	switch _, target := x.app.origins.target(c.Target); {
+	case c.Renew:
+		to = x.site.origin.String() + ui.PathAccountPIN
+	case target != "":
+		to += "?" + url.Values{paramTarget: {target}}.Encode()
+	}
+	return x.redirect(to)
 }
 
 // goesOn tells whether somebody who is logged in is in another login: behind its

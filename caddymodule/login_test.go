@@ -175,6 +175,37 @@ func TestStepsOutOfTurn(t *testing.T) {
 	}
 }
 
+// TestLoginAnew: each later step has a link to the first page, for the same
+// application; the code spent there stays spent. No other site can follow it.
+func TestLoginAnew(t *testing.T) {
+	s := startGate(t, "", "")
+	s.teacher("edupont")
+	b, deep := newBrowser(t), s.at("notes", "/deep")
+	code := s.newCode("edupont")
+	pinPage := b.submit(b.open(deep), "identifier", "edupont", "passcode", code)
+	b.submit(pinPage, "pin", testPIN, "pin_again", testPIN)
+	link := s.at("portail", "/.sesame/login?anew=1")
+	stays := b.page(link)
+	stays.Header.Set("Sec-Fetch-Site", "cross-site")
+	got := b.do(stays)
+	if got.url().Path != "/.sesame/synchronise" || !strings.Contains(got.body, `href="/.sesame/login?anew=1"`) {
+		t.Fatalf("from another site it leads to %s:\n%s", got.url(), got.body)
+	}
+	a := b.open(link)
+	if a.url().Path != "/.sesame/login" || a.url().Query().Get("target") != deep {
+		t.Fatalf("it leads to %s", a.url())
+	}
+	if got = b.submit(pinPage, "pin", testPIN, "pin_again", testPIN); got.StatusCode == http.StatusOK {
+		t.Errorf("the login that was left goes on: %s at %s", got.Status, got.url())
+	}
+	if a = b.submit(a, "identifier", "edupont", "passcode", code); a.StatusCode != http.StatusForbidden {
+		t.Errorf("the code of the login that was left: %s at %s", a.Status, a.url())
+	}
+	if got = s.enroll(b, "edupont", a); got.url().String() != deep {
+		t.Errorf("the second try ends at %s", got.url())
+	}
+}
+
 // TestNextCode: a key that has drifted, or too many failures before.
 func TestNextCode(t *testing.T) {
 	s := startGate(t, "", "")

@@ -70,6 +70,10 @@ func (p PasskeyRename) view() view {
 
 func (p PasskeyRemove) view() view { return view{name: "passkeyRemove", notice: p.Notice} }
 
+// Last reports that this one cannot be removed, being all that the person has to
+// log in with.
+func (p PasskeyRemove) Last() bool { return p.Notice == NoticePasskeyLast }
+
 // Full reports whether there is no room for another.
 func (p Passkeys) Full() bool { return len(p.Passkeys) >= p.Max }
 

@@ -77,9 +77,10 @@ func still(n *html.Node) {
 
 func rename(n *html.Node, to atom.Atom) { n.DataAtom, n.Data = to, to.String() }
 
-// unseen reports whether a page does not show an element before its script runs.
+// unseen reports whether a page does not show an element before its script runs,
+// or shows a way out of the login with it, which nobody needs on paper.
 func unseen(n *html.Node) bool {
-	return attribute(n, "type") == "hidden" || class(n) == "unseen" ||
+	return attribute(n, "type") == "hidden" || class(n) == "unseen" || class(n) == "after" ||
 		slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "hidden" })
 }
 

@@ -21,7 +21,7 @@ type legacy struct {
 var applications = []legacy{
 	{"notes", "Carnet de notes", "Saisir et consulter les notes de vos classes", "allow group enseignants\n\t\t\tallow function DIR", "notes.html"},
 	{"absences", "Vie scolaire", "Relever les absences et les retards", "allow group enseignants\n\t\t\tallow function DIR", "absences.html"},
-	{"eleves", "Base élèves", "Tenir le registre des élèves de l'établissement", "allow function DIR ADJ", "eleves.html"},
+	{"eleves", "Base élèves", "Tenir le registre des élèves de l’établissement", "allow function DIR ADJ", "eleves.html"},
 }
 
 //go:embed pages

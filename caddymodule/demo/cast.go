@@ -46,7 +46,7 @@ var cast = []role{
 	{
 		account: authcore.Account{Identifier: "mdurand", GivenName: "Michel", Surname: "Durand", Email: "michel.durand@ac-exemple.fr", Groups: []string{"direction"}, Functions: []string{"DIR"}, Establishment: "0441550W"},
 		serial:  "2600215700035", pin: "5083",
-		french:  "chef d'établissement : toutes les applications",
+		french:  "chef d’établissement : toutes les applications",
 		english: "head of school: every application",
 	},
 	{
@@ -58,7 +58,7 @@ var cast = []role{
 	{
 		account: authcore.Account{Identifier: "nroux", GivenName: "Nadia", Surname: "Roux", Email: "nadia.roux@ac-exemple.fr", Groups: []string{"enseignants"}, Functions: []string{"ENS"}, Establishment: "0441550W"},
 		serial:  "2600215700059", pin: "8417", off: 3,
-		french:  "clé dont l'horloge a dérivé : à synchroniser",
+		french:  "clé dont l’horloge a dérivé : à synchroniser",
 		english: "key whose clock has drifted: to synchronise",
 	},
 	{

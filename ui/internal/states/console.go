@@ -74,6 +74,7 @@ func console() []State {
 		{"consolePerson-consoleDone", SignedIn(), done},
 		{"consoleAct-assign-choosing", SignedIn(), ui.ConsoleAct{Act: ui.ActAssign, ID: "cmartin", Name: "Camille Martin", Choosing: true, Choices: []ui.ConsoleChoice{{Name: "0123456789", Serial: "0123456789"}, {Name: "Carnet de notes", Application: "notes"}}}},
 		{"consoleAct-assign-none", SignedIn(), ui.ConsoleAct{Act: ui.ActAssign, ID: "cmartin", Name: "Camille Martin", Choosing: true}},
+		{"consoleAct-delegate-none", SignedIn(), ui.ConsoleAct{Act: ui.ActDelegate, ID: "cmartin", Name: "Camille Martin", Choosing: true}},
 		{"consoleCodes", SignedIn(), ui.ConsoleCodes{ID: "cmartin", Name: "Camille Martin", Serial: "0123456789", Codes: []string{"12345678", "23456789"}, Until: until}},
 		{"consoleCodes-none", SignedIn(), ui.ConsoleCodes{ID: "cmartin", Name: "Camille Martin", Serial: "0123456789"}},
 		{"consoleStory", SignedIn(), ui.ConsoleStory{}},
