@@ -202,7 +202,7 @@ func TestSlowForm(t *testing.T) {
 	}
 	defer c.Close()
 	fmt.Fprintf(c, "POST /.sesame/login HTTP/1.1\r\nHost: portail.localhost:%s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nidentifier=", s.port)
-	c.SetReadDeadline(time.Now().Add(20 * time.Second)) // Caddy's own patience is a minute
+	c.SetReadDeadline(time.Now().Add(45 * time.Second)) // Caddy's own patience is a minute
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil || resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("%v, %v", resp, err)

@@ -271,7 +271,10 @@ func TestInjectStreams(t *testing.T) {
 		case "/slow":
 			_, _ = io.WriteString(w, "<p>first\n")
 			_ = http.NewResponseController(w).Flush()
-			<-goOn
+			select {
+			case <-goOn:
+			case <-r.Context().Done():
+			}
 			_, _ = io.WriteString(w, "<p>last\n")
 		case "/short":
 			w.Header().Set("Content-Length", "1000")

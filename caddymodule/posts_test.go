@@ -156,7 +156,7 @@ func TestEveryPostIsBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.SetDeadline(time.Now().Add(20 * time.Second))
+		c.SetDeadline(time.Now().Add(time.Minute))
 		origin := s.at(p.host, "")
 		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\nContent-Type: %s\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n",
 			p.path, strings.TrimPrefix(origin, "http://"), origin, p.mediaType(), 1<<30)

@@ -56,7 +56,7 @@ func startSMTP(t *testing.T, address string, secure *tls.Config, atOnce bool, s 
 			t.Errorf("the mail server: %v", err)
 		}
 	}()
-	t.Cleanup(func() { server.Close(); <-done })
+	t.Cleanup(func() { server.Close(); listener.Close(); <-done }) // the first closes none that is not served yet
 	return s
 }
 

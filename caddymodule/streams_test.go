@@ -97,7 +97,7 @@ func (s *testServer) openSocket(b *browser) *websocket.Conn {
 
 // says sends a message and wants it back.
 func says(c *websocket.Conn, message string) error {
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		return err
 	}
 	if err := websocket.Message.Send(c, message); err != nil {
@@ -128,23 +128,21 @@ func (s *testServer) openStream(b *browser, path string) *bufio.Reader {
 	return lines
 }
 
-// within waits for the end of something and says how long it took.
-func within(t *testing.T, what string, end func() error) {
+// ends waits for the end of something. That it comes within a second is
+// TestStreamsAreLookedAt's to show, by a clock that no busy machine holds up.
+func ends(t *testing.T, what string, end func() error) {
 	t.Helper()
-	began, ended := time.Now(), make(chan error, 1)
+	ended := make(chan error, 1)
 	go func() { ended <- end() }()
 	select {
 	case err := <-ended:
-		if took := time.Since(began); err == nil || took > cutWithin {
-			t.Errorf("%s ended %v after its session (%v)", what, took, err)
+		if err == nil {
+			t.Errorf("%s ended without being cut", what)
 		}
-	case <-time.After(10 * time.Second):
-		t.Errorf("%s is still open ten seconds after its session", what)
+	case <-time.After(time.Minute):
+		t.Errorf("%s is still open a minute after its session", what)
 	}
 }
-
-// cutWithin is what is promised, and half as much again for a busy machine.
-const cutWithin = 1500 * time.Millisecond
 
 // TestStreamsAreCut: whatever ends a session ends what it has open, and nobody
 // else's.
@@ -205,11 +203,11 @@ func TestStreamsAreCut(t *testing.T) {
 			}
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				within(t, "a WebSocket", func() error { _, err := io.Copy(io.Discard, mine); return errors.Join(err, io.EOF) })
+				ends(t, "a WebSocket", func() error { _, err := io.Copy(io.Discard, mine); return errors.Join(err, io.EOF) })
 			})
 			for what, lines := range streams {
 				wg.Go(func() {
-					within(t, what, func() error { _, err := io.Copy(io.Discard, lines); return errors.Join(err, io.EOF) })
+					ends(t, what, func() error { _, err := io.Copy(io.Discard, lines); return errors.Join(err, io.EOF) })
 				})
 			}
 			wg.Wait()
@@ -221,7 +219,7 @@ func TestStreamsAreCut(t *testing.T) {
 	}
 	// What was cut does not go on at the application either.
 	l.Config.SetKeepAlivesEnabled(false)
-	for range 50 {
+	for range 300 {
 		if l.left.Load() == 0 {
 			return
 		}
@@ -242,7 +240,7 @@ func TestDownloadIsNotCut(t *testing.T) {
 	if a := b.submit(b.open(s.at("portail", "/.sesame/logout"))); a.StatusCode != http.StatusOK {
 		t.Fatal(a.Status)
 	}
-	within(t, "the event stream", func() error { _, err := io.Copy(io.Discard, events); return errors.Join(err, io.EOF) })
+	ends(t, "the event stream", func() error { _, err := io.Copy(io.Discard, events); return errors.Join(err, io.EOF) })
 	for _, still := range []*bufio.Reader{download, theirs} {
 		for range 40 {
 			if line, err := still.ReadString('\n'); err != nil || line != "data: x\n" && line != "\n" {
@@ -288,7 +286,8 @@ func TestLogoutOnThreeHosts(t *testing.T) {
 	}
 }
 
-// What looks at streams begins with the first and ends with the last of them.
+// What looks at streams begins with the first and ends with the last of them, and
+// cuts them within a second.
 func TestStreamsAreLookedAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var all streams
@@ -316,7 +315,9 @@ func TestStreamsAreLookedAt(t *testing.T) {
 			t.Errorf("two streams were looked at %d times in ten periods", looked.Load())
 		}
 		over.Store(true)
-		pass(1)
+		if pass(1); len(all.list()) != 0 || streamPeriod >= time.Second {
+			t.Errorf("%d are open %v after they were to be cut", len(all.list()), streamPeriod)
+		}
 		looked.Store(0)
 		if pass(10); len(all.list()) != 0 || looked.Load() != 0 {
 			t.Errorf("%d are open, looked at %d times after they were cut", len(all.list()), looked.Load())
@@ -365,7 +366,7 @@ func TestStubbornStreamIsCut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		within(t, path, func() error { _, err := io.Copy(io.Discard, resp.Body); return errors.Join(err, io.EOF) })
+		ends(t, path, func() error { _, err := io.Copy(io.Discard, resp.Body); return errors.Join(err, io.EOF) })
 		resp.Body.Close()
 	}
 }

@@ -29,7 +29,7 @@ func (s *testServer) dialTLS(name, protocol string) *tls.Conn {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(30 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	return c
 }
 
@@ -129,7 +129,7 @@ func TestPlainTextOnTheTLSPort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.SetDeadline(time.Now().Add(20 * time.Second))
+		c.SetDeadline(time.Now().Add(time.Minute))
 		io.WriteString(c, text)
 		c.(*net.TCPConn).CloseWrite()
 		got, _ := io.ReadAll(c)

@@ -86,7 +86,7 @@ func eval[T any](c *chromium, expression string) T {
 // waits, a little at a time.
 func (c *chromium) until(expression string) {
 	c.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
 		wait := fmt.Sprintf("new Promise((done) => setTimeout(() => done(Boolean(%s)), 20))", expression)
 		held, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool](wait, chromedp.EvalAwaitPromise))

@@ -120,7 +120,7 @@ func chrome(t *testing.T) context.Context {
 // steps runs actions, and shows the page where one fails.
 func steps(t *testing.T, ctx context.Context, what string, actions ...action) {
 	t.Helper()
-	step, cancel := context.WithTimeout(ctx, 30*time.Second)
+	step, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := chromedp.Do(step, actions...); err != nil {
 		at, _ := chromedp.Run(ctx, chromedp.Location())

@@ -93,7 +93,7 @@ func grammar(t *testing.T) (words []string) {
 // patiently opens a page whose certificate is there and may not be served yet.
 func (b *browser) patiently(address string) page {
 	b.t.Helper()
-	again, over := time.NewTicker(100*time.Millisecond), time.After(30*time.Second)
+	again, over := time.NewTicker(100*time.Millisecond), time.After(time.Minute)
 	defer again.Stop()
 	for {
 		p, err := b.try(get(address))

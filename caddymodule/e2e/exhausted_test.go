@@ -86,10 +86,10 @@ func (s *server) exhausted(t *testing.T, many int) {
 	}
 }
 
-// recovers waits until somebody new is served again, for half a minute.
+// recovers waits until somebody new is served again, for a minute.
 func (s *server) recovers(t *testing.T) {
 	t.Helper()
-	deadline, look := time.After(30*time.Second), time.NewTicker(200*time.Millisecond)
+	deadline, look := time.After(time.Minute), time.NewTicker(200*time.Millisecond)
 	defer look.Stop()
 	for {
 		b := newBrowser(t)
@@ -102,7 +102,7 @@ func (s *server) recovers(t *testing.T) {
 		select {
 		case <-look.C:
 		case <-deadline:
-			t.Fatalf("nobody new is served half a minute later: %d, %v", p.status, err)
+			t.Fatalf("nobody new is served a minute later: %d, %v", p.status, err)
 		}
 	}
 }

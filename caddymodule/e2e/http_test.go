@@ -16,7 +16,7 @@ import (
 
 // patience is how long an answer may take to what no browser sends. Caddy gives
 // up on a connection after a minute: who waits for that is not answered.
-const patience = 20 * time.Second
+const patience = 45 * time.Second
 
 // talk writes bytes on one connection and returns all answers to them, in their
 // order, until the server closes it. What is sent should end in a request that

@@ -181,7 +181,7 @@ func (p *pair) posts(id, passcode string) func() [2]login {
 func (b *browser) known(s *server) error {
 	at := b.to(s)
 	defer at.leave()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		p, err := at.try(get(s.portal("/")))
 		switch {
 		case err == nil && p.status == http.StatusOK && p.url.Path == "/":
@@ -189,7 +189,7 @@ func (b *browser) known(s *server) error {
 		case err == nil && p.status != http.StatusServiceUnavailable:
 			return fmt.Errorf("it is answered %d at %v", p.status, p.url)
 		case time.Now().After(deadline):
-			return fmt.Errorf("no answer for 30 seconds: %d %w", p.status, err)
+			return fmt.Errorf("no answer for a minute: %d %w", p.status, err)
 		}
 		<-time.After(100 * time.Millisecond) // between two questions
 	}

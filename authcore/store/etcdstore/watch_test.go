@@ -97,7 +97,7 @@ func TestCutFollower(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "the loss", heard.isLost)
-		if took := time.Since(began); took > behind+time.Second { // for a slow machine
+		if took := time.Since(began); took > behind+5*time.Second { // for a slow machine; that the connection is dead shows after ten
 			t.Errorf("followers were told after %v that changes may be missing, the bound is %v", took, behind)
 		}
 		late := listenTo(b)
