@@ -153,7 +153,7 @@ func TestTheFiveCalls(t *testing.T) {
 		h.referent.says("Ils ne seront plus montrés")
 		emergency := eval[string](h.referent, `document.querySelector("ol .reference-code").innerText`)
 		h.referent.follow("C’est noté")
-		h.referent.says("clé 900004 déclarée perdue")
+		h.referent.says("900004 déclarée perdue")
 		if eval[bool](h.referent, fmt.Sprintf("document.body.innerText.includes(%q)", emergency)) {
 			t.Error("a code is shown again")
 		}
