@@ -3,13 +3,18 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // TestAHundredReloadsUnderLoad reloads while people work in the application and
@@ -154,3 +159,52 @@ func TestOtherProgramsBesideTheServer(t *testing.T) {
 }
 
 func portOf(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
+
+// alone waits until the servers of one configuration alone listen. Caddy says that
+// it has reloaded when those of the one before are about to shut down: one of them
+// that still takes a connection closes it without an answer, whatever is posted.
+func (s *server) alone() error {
+	port, err := strconv.ParseUint(s.port, 10, 16)
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(time.Minute); ; runtime.Gosched() {
+		table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", s.cmd.Process.Pid))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another system than Linux, or the server has ended
+		}
+		if err != nil || listensOnce(string(table), port) {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("a minute after a reload the servers of before still listen:\n%s", table)
+		}
+	}
+}
+
+// listensOnce reports whether no address with the port is listened at twice in
+// Linux's table of sockets (proc_pid_net(5)), which SO_REUSEPORT lets Caddy's
+// configurations do.
+func listensOnce(table string, port uint64) bool {
+	ends, seen := fmt.Sprintf(":%04X", port), map[string]bool{}
+	for line := range strings.Lines(table) {
+		const address, state = 1, 3
+		if f := strings.Fields(line); len(f) > state && f[state] == "0A" && strings.HasSuffix(f[address], ends) {
+			if seen[f[address]] {
+				return false
+			}
+			seen[f[address]] = true
+		}
+	}
+	return true
+}
+
+func TestListensOnce(t *testing.T) {
+	const head = "  sl  local_address rem_address   st tx_queue rx_queue\n"
+	const old, other, taken = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n", "   1: 0100007F:1F91 00000000:0000 0A 00000000:00000000\n", "   2: 0100007F:1F90 0100007F:C001 01 00000000:00000000\n"
+	for table, want := range map[string]bool{head: true, head + old + other + taken + other: true, head + old + other + taken + old: false} {
+		if got := listensOnce(table, 8080); got != want {
+			t.Errorf("%v for\n%s", got, table)
+		}
+	}
+}

@@ -313,7 +313,7 @@ func (s *server) reload() error {
 			return errors.New(refusal)
 		}
 		if err == nil {
-			return nil
+			return s.alone()
 		}
 	}
 	return err
