@@ -138,7 +138,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return block(d, "sesame", func(option string) error {
 		switch option {
 		case "portal":
-			return word(d, &a.Portal)
+			return judged(d, word(d, &a.Portal), func() error { return judgeOrigin(option, a.Portal) })
 		case "store":
 			return a.parseStore(d)
 		case "secret_file":
@@ -148,11 +148,11 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "ntp":
 			return word(d, &a.NTP)
 		case "pin":
-			return a.parsePIN(d)
+			return judged(d, a.parsePIN(d), a.judgePolicy)
 		case "session":
-			return a.parseSession(d)
+			return judged(d, a.parseSession(d), a.judgePolicy)
 		case "audit":
-			return a.parseAudit(d)
+			return judged(d, a.parseAudit(d), a.judgePolicy)
 		case "passkeys":
 			return a.parsePasskeys(d)
 		case "mail":
@@ -160,9 +160,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "assistance":
 			return a.parseAssistance(d)
 		case "establishments":
-			return a.parseEstablishments(d)
+			return judged(d, a.parseEstablishments(d), a.judgeConsole)
 		case "four_eyes":
-			return a.parseFourEyes(d)
+			return judged(d, a.parseFourEyes(d), a.judgeConsole)
 		case "application":
 			return a.parseApplication(d)
 		case "demo":

@@ -13,7 +13,9 @@ func (a *App) parseApplication(d *caddyfile.Dispenser) error {
 		}
 	}
 	a.Applications = append(a.Applications, app)
-	return block(d, "application", func(option string) error { return app.parseOption(d, option) })
+	return block(d, "application", func(option string) error {
+		return judged(d, app.parseOption(d, option), func() error { return app.judge(option) })
+	})
 }
 
 func (app *Application) parseOption(d *caddyfile.Dispenser, option string) error {

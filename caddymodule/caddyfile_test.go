@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -77,8 +78,12 @@ func TestValidate(t *testing.T) {
 	eachGolden(t, "validate", func(t *testing.T, caddyfile string) string {
 		dir := t.TempDir()
 		t.Setenv("XDG_DATA_HOME", dir)
+		adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+		if err != nil {
+			return err.Error() + "\n"
+		}
 		var config caddy.Config
-		if err := json.Unmarshal(adapt(t, caddyfile), &config); err != nil {
+		if err := json.Unmarshal(adapted, &config); err != nil {
 			t.Fatal(err)
 		}
 		message := "valid\n"
@@ -90,6 +95,36 @@ func TestValidate(t *testing.T) {
 		}
 		return message
 	})
+}
+
+// A configuration that did not come from a Caddyfile is judged as well.
+func TestCheckWithoutCaddyfile(t *testing.T) {
+	for says, spoil := range map[string]func(*App){
+		"portal: \"portail\"":      func(a *App) { a.Portal = "portail" },
+		"a PIN has 4 to 12 digits": func(a *App) { a.PIN = &PINLength{Min: 2, Max: 8} },
+		"a session lasts":          func(a *App) { a.Session = &SessionLength{Idle: caddy.Duration(time.Second)} },
+		"application a: url: ":     func(a *App) { a.Applications[0].URL = "https://a.example.org/x" },
+		"application a: path x":    func(a *App) { a.Applications[0].Parts = []*ApplicationPart{{Paths: []string{"x"}}} },
+		"application a: public: ":  func(a *App) { a.Applications[0].Public = []string{"/a/../b"} },
+		"application a: activity ": func(a *App) { a.Applications[0].Activity = "page" },
+		"session_warning on":       func(a *App) { a.Applications[0].SessionWarning = "on" },
+		"headers apache":           func(a *App) { a.Applications[0].Headers = "apache" },
+		"charset ebcdic":           func(a *App) { a.Applications[0].Charset = "ebcdic" },
+		"header X: there is no placeholder {http.auth.user.nom}": func(a *App) {
+			a.Applications[0].Header = []Header{{Name: "X", Value: "{http.auth.user.nom}"}}
+		},
+		"establishments nord: ": func(a *App) { a.Establishments = []*EstablishmentGroup{{Name: "nord", UAI: []string{"0441550Z"}}} },
+		"four_eyes: ":           func(a *App) { a.FourEyes = new(FourEyes) },
+	} {
+		a := &App{Portal: "https://portail.example.org", Applications: []*Application{{ID: "a", URL: "https://a.example.org"}}}
+		if _, err := a.check(); err != nil {
+			t.Fatal(err)
+		}
+		spoil(a)
+		if _, err := a.check(); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want …%s…", err, says)
+		}
+	}
 }
 
 // Every keyword of the grammar, given twice, is an error that names it.

@@ -143,8 +143,8 @@ func (s *settings) addApplication(app *Application) error {
 	if t.anyUse, err = app.anyUse(); err != nil {
 		return err
 	}
-	if t.inject = app.SessionWarning == warningInject; !t.inject && app.SessionWarning != "" {
-		return fmt.Errorf("session_warning %s: there is only %s", app.SessionWarning, warningInject)
+	if t.inject, err = app.injects(); err != nil {
+		return err
 	}
 	return s.add(t)
 }
@@ -167,6 +167,14 @@ func (app *Application) anyUse() (bool, error) {
 		return true, nil
 	}
 	return false, fmt.Errorf("activity %s: there are only %s and %s", app.Activity, activityPages, activityRequests)
+}
+
+// injects tells whether the gate puts the warning into pages.
+func (app *Application) injects() (bool, error) {
+	if app.SessionWarning != "" && app.SessionWarning != warningInject {
+		return false, fmt.Errorf("session_warning %s: there is only %s", app.SessionWarning, warningInject)
+	}
+	return app.SessionWarning == warningInject, nil
 }
 
 // add takes a site up unless its name or its host is taken: a cookie belongs to

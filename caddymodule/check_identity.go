@@ -3,33 +3,63 @@ package caddymodule
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // headerPlan says which headers the application gets.
 func (app *Application) headerPlan() (headerPlan, error) {
+	preset, err := app.preset()
+	if err != nil {
+		return headerPlan{}, err
+	}
+	p := newHeaderPlan(preset, app.Header)
+	encode, err := app.encoder()
+	if err != nil {
+		return headerPlan{}, err
+	}
+	if encode != nil {
+		p.charset = encode
+	}
+	if p.secret, err = app.SharedSecret.read(); err != nil {
+		return headerPlan{}, fmt.Errorf("shared_secret: %w", err)
+	}
+	return p, nil
+}
+
+// preset is the set of headers that the application gets, "" for none but its own.
+func (app *Application) preset() (string, error) {
 	preset := app.Headers
 	switch {
 	case preset == "" && len(app.Header) == 0:
 		preset = presetRemoteUser
 	case preset != "" && presets[preset] == nil:
-		return headerPlan{}, fmt.Errorf("headers %s: there are only %s", preset, strings.Join(slices.Sorted(maps.Keys(presets)), ", "))
+		return "", fmt.Errorf("headers %s: there are only %s", preset, strings.Join(slices.Sorted(maps.Keys(presets)), ", "))
 	}
-	if err := app.checkHeaders(preset); err != nil {
-		return headerPlan{}, err
+	return preset, app.checkHeaders(preset)
+}
+
+// encoder is what writes values in the application's charset, nil for the default.
+func (app *Application) encoder() (charset, error) {
+	encode := charsets[app.Charset]
+	if encode == nil && app.Charset != "" {
+		return nil, fmt.Errorf("charset %s: there are only %s", app.Charset, strings.Join(slices.Sorted(maps.Keys(charsets)), ", "))
 	}
-	p := newHeaderPlan(preset, app.Header)
-	if app.Charset != "" {
-		if p.charset = charsets[app.Charset]; p.charset == nil {
-			return headerPlan{}, fmt.Errorf("charset %s: there are only %s", app.Charset, strings.Join(slices.Sorted(maps.Keys(charsets)), ", "))
+	return encode, nil
+}
+
+// userPlaceholder is a placeholder about the person; its name stands in it.
+var userPlaceholder = regexp.MustCompile(`\{` + regexp.QuoteMeta(userPrefix) + `([^{}]*)\}`)
+
+// checkPlaceholders looks for what is known of nobody.
+func checkPlaceholders(value string) error {
+	for _, m := range userPlaceholder.FindAllStringSubmatch(value, -1) {
+		if _, known := attributes[m[1]]; !known {
+			return fmt.Errorf("there is no placeholder %s", m[0])
 		}
 	}
-	var err error
-	if p.secret, err = app.SharedSecret.read(); err != nil {
-		return headerPlan{}, fmt.Errorf("shared_secret: %w", err)
-	}
-	return p, nil
+	return nil
 }
 
 // checkHeaders looks for names that cannot be, and for names that come twice.
@@ -56,6 +86,9 @@ func (app *Application) checkHeaders(preset string) error {
 		}
 		if h.Value == "" {
 			return fmt.Errorf("header %s: the value is missing", h.Name)
+		}
+		if err := checkPlaceholders(h.Value); err != nil {
+			return fmt.Errorf("header %s: %w", h.Name, err)
 		}
 	}
 	if s := app.SharedSecret; s != nil {
