@@ -84,7 +84,7 @@ func failingReloads(s *server, taken net.Listener) []string {
 	good := s.caddyfile()
 	return []string{
 		good + "broken {",
-		strings.Replace(good, "portal      ", "portal      ftp://x.localhost #", 1),
+		strings.Replace(good, "portal      http://portail.", "portal      http://notes.", 1), // the host of an application
 		strings.Replace(good, "/secret\n", "/secret-of-another\n", 1),
 		good + "http://taken.localhost:" + portOf(taken.Addr().String()) + " {\n\tbind 127.0.0.1\n\tsesame notes\n}\n",
 	}
