@@ -135,6 +135,9 @@ func (t *turn) play(ctx context.Context, h *hashed) (work, Reply, error) {
 			return ErrWrongQuestion
 		case first:
 			c.Last = Taken{Digest: t.digest, At: before.now, Reference: t.reference}
+			if c.Question == AskPasscode { // another try may be for another application
+				c.Target = t.begun.Target
+			}
 		case half: // the answer is there already, its hash comes now
 		}
 		m = c.next(before, t.answer, h)

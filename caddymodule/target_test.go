@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/sesame-gateway/sesame/authcore"
 )
 
 // testOrigins are a portal, an application and one on another port.
@@ -128,5 +130,27 @@ func TestTargetThatIsGone(t *testing.T) {
 	got := b.once(b.post(a, "passcode", testPIN+s.newCode("edupont")))
 	if to := got.Header.Get("Location"); got.StatusCode != http.StatusSeeOther || !strings.HasPrefix(to, s.at("portail", "/")) {
 		t.Errorf("the login ends at %q with %s", to, got.Status)
+	}
+}
+
+// A login that was refused is tried again for another application: the link that was
+// followed last is where it ends, also behind the pages of a first connection.
+func TestTargetOfTheLastTry(t *testing.T) {
+	s := startGate(t, "", "")
+	s.teacher("edupont")
+	for _, first := range []string{s.at("portail", "/"), s.at("notes", "/other?x=1")} {
+		b := newBrowser(t)
+		a := b.submit(b.open(first), "identifier", "edupont", "passcode", "000000")
+		if a.StatusCode != http.StatusForbidden {
+			t.Fatalf("a wrong code: %s", a.Status)
+		}
+		a = b.open(s.at("notes", "/deep?y=2"))
+		a = b.submit(a, "identifier", "edupont", "passcode", s.newCode("edupont"))
+		a = b.submit(a, "pin", testPIN, "pin_again", testPIN)
+		got := b.once(b.post(a, "passcode", testPIN+s.newCode("edupont")))
+		if to := got.Header.Get("Location"); got.StatusCode != http.StatusSeeOther || !strings.HasSuffix(to, "/deep?y=2") || !strings.HasPrefix(to, s.at("notes", "/")) {
+			t.Errorf("the login from %s ends at %q with %s", first, to, got.Status)
+		}
+		s.must(s.gate().ClearPIN(t.Context(), authcore.Actor{Name: "test"}, "738264001"))
 	}
 }
