@@ -36,5 +36,5 @@ func drawSynchronise(x *exchange, v view) (ui.Page, error) {
 
 func drawNextCode(x *exchange, v view) (ui.Page, error) {
 	d, err := x.gate.Display(x.r.Context(), v.challenge)
-	return ui.NextCode{Digits: ui.Digits(d.Digits), Wait: ui.Wait{Remaining: d.Remaining, Period: d.Period}, Until: v.challenge.Expires, Notice: v.notice}, err
+	return ui.NextCode{Failures: v.challenge.Pair, Digits: ui.Digits(d.Digits), Wait: ui.Wait{Remaining: d.Remaining, Period: d.Period}, Until: v.challenge.Expires, Notice: v.notice}, err
 }

@@ -227,6 +227,9 @@ func TestNextCode(t *testing.T) {
 			t.Errorf("%q: %s", tt.code, got.Status)
 		}
 	}
+	if !strings.Contains(a.body, "Votre PASSCODE est juste") {
+		t.Errorf("the page does not say that the PASSCODE was right:\n%s", a.body)
+	}
 	if got := b.submit(a, "code", s.newCode("edupont")); got.url().String() != target || got.body != "ok" {
 		t.Errorf("the next code leads to %s (%s)", got.url(), got.Status)
 	}
@@ -240,6 +243,25 @@ func TestNextCode(t *testing.T) {
 	a = b.submit(a, "code", "000000")
 	if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "Code suivant incorrect") || !strings.Contains(a.body, `action="/.sesame/login"`) {
 		t.Errorf("a wrong next code: %s\n%s", a.Status, a.body)
+	}
+}
+
+// Where the code is all that was judged, the page does not say that a PASSCODE was
+// right.
+func TestNextCodeOfAFirstConnection(t *testing.T) {
+	s := startGate(t, "", "")
+	s.teacher("edupont")
+	for range 3 {
+		b, a := s.fresh()
+		b.submit(a, "identifier", "edupont", "passcode", "000000")
+	}
+	b, a := s.fresh()
+	a = b.submit(a, "identifier", "edupont", "passcode", s.newCode("edupont"))
+	if a.url().Path != "/.sesame/next-code" || strings.Contains(a.body, "est juste") || !strings.Contains(a.body, "Plusieurs essais ont échoué") {
+		t.Errorf("a first code behind failures: %s at %s\n%s", a.Status, a.url(), a.body)
+	}
+	if got := b.submit(a, "code", s.newCode("edupont")); got.url().Path != "/.sesame/pin" {
+		t.Errorf("the next code leads to %s (%s)", got.url(), got.Status)
 	}
 }
 

@@ -104,6 +104,10 @@ type Synchronise struct {
 // it has drifted or too many attempts have failed. It posts FieldCode to
 // PathNextCode.
 type NextCode struct {
+	// Failures: attempts have failed, and nothing is told of this one yet, its PIN
+	// included; else the key has drifted, and the PASSCODE was right.
+	Failures bool
+
 	Digits Digits
 	Wait   Wait
 	Until  time.Time // as in NewPIN

@@ -163,6 +163,7 @@ func loginStates() []State {
 		{"synchronise-change", Plain, ui.Synchronise{Change: true, Wait: Wait, Until: until}},
 		{"synchronise-no-countdown", Full(Plain), ui.Synchronise{Digits: 8}},
 		{"nextCode", Plain, ui.NextCode{Wait: Wait, Until: until}},
+		{"nextCode-failures", Plain, ui.NextCode{Failures: true, Wait: Wait, Until: until}},
 		{"nextCode-no-countdown", Full(Plain), ui.NextCode{Digits: 8}},
 		{"logout", SignedIn(), ui.Logout{}},
 		{"loggedOut", stating(ui.ConformityNone), ui.LoggedOut{}},
