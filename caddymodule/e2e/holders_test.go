@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -16,7 +17,11 @@ func (s *server) atPIN(t *testing.T, many int) (pages []page, browsers []*browse
 		b, key := newBrowser(t), s.keys[ids[i]]
 		p, err := b.try(get(s.portal("/.sesame/login")))
 		if err == nil {
-			p, err = b.try(b.request(p, "identifier", ids[i], "passcode", key.Code(key.StepAt(timeNow()))))
+			step := key.StepAt(timeNow())
+			for strings.Contains(key.Code(step), pin) { // for which the PIN would be refused
+				step--
+			}
+			p, err = b.try(b.request(p, "identifier", ids[i], "passcode", key.Code(step)))
 		}
 		if err != nil || p.url.Path != "/.sesame/pin" {
 			t.Errorf("%s is at %v, %v", ids[i], p.url, err)
