@@ -120,6 +120,14 @@ func (c *candidate) measure(t *testing.T) round {
 	return c.ask(t, loadRound).round()
 }
 
+// navigation is what Chromium says of itself when somebody follows a link.
+const navigation = "Connection: keep-alive\r\n" +
+	"sec-ch-ua: \"Chromium\";v=\"156\", \"Not)A;Brand\";v=\"24\"\r\nsec-ch-ua-mobile: ?0\r\nsec-ch-ua-platform: \"Linux\"\r\nUpgrade-Insecure-Requests: 1\r\n" +
+	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36\r\n" +
+	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8\r\n" +
+	"Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-User: ?1\r\nSec-Fetch-Dest: document\r\n" +
+	"Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: fr-FR,fr;q=0.9,en;q=0.8\r\n"
+
 // sample is how long each answer of a server took, and what they cost its process.
 type sample struct {
 	took []time.Duration
@@ -134,7 +142,7 @@ func (s sample) round() round {
 // ask asks the server over all connections for that long.
 func (c *candidate) ask(t *testing.T, long time.Duration) sample {
 	t.Helper()
-	request := "GET /page HTTP/1.1\r\nHost: notes.localhost:" + c.s.port + "\r\nUser-Agent: load\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\n" + c.cookie + "\r\n"
+	request := "GET /page HTTP/1.1\r\nHost: notes.localhost:" + c.s.port + "\r\n" + navigation + c.cookie + "\r\n"
 	before, end := c.s.cpu(), time.Now().Add(long)
 	times := make([][]time.Duration, loadConnections)
 	errs := make([]error, loadConnections)
