@@ -13,7 +13,6 @@ import (
 )
 
 const (
-
 	// A Scan fetches the first page and doubles it up to the last: many look for a
 	// few entries only, and a page of the largest values is 16 MiB.
 	firstPage = 16
