@@ -26,6 +26,7 @@ import (
 
 	"github.com/sesame-gateway/sesame/authcore"
 	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 )
 
 // ahead is how far the tests' clock has been moved. It never goes back, since
@@ -129,7 +130,7 @@ func startGate(t testing.TB, option, more string) *testServer {
 func newTestServer(t testing.TB) *testServer {
 	t.Helper()
 	s := &testServer{t: t, dir: t.TempDir(), notes: startEcho(t), seeds: make(map[string]otp.Generator)}
-	_, s.port, _ = net.SplitHostPort(freeAddress(t))
+	_, s.port, _ = net.SplitHostPort(porttest.Address(t, "127.0.0.1"))
 	return s
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/standard"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 )
 
 // scrubOnly is the scrubber as a handler, with one header set behind it: what
@@ -34,7 +36,7 @@ func init() { caddy.RegisterModule(scrubOnly{}) }
 // its address.
 func runScrubber(t *testing.T, upstream, version, expected string) string {
 	t.Helper()
-	address := freeAddress(t)
+	address := porttest.Address(t, "127.0.0.1")
 	runCaddy(t, fmt.Sprintf(`{
 		"admin": {"disabled": true, "config": {"persist": false}},
 		"logging": {"logs": {"default": {"writer": {"output": "discard"}}}},

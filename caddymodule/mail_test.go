@@ -18,6 +18,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 	"github.com/sesame-gateway/sesame/authcore/store"
 	"github.com/sesame-gateway/sesame/ui"
 )
@@ -133,7 +134,7 @@ func TestMailForm(t *testing.T) {
 // A mail server that is away for an hour: nothing is lost, all is delivered, once,
 // and so is a request for assistance with its screenshot.
 func TestMailServerAway(t *testing.T) {
-	free := freeAddress(t)
+	free := porttest.Address(t, "127.0.0.1")
 	away := &smtpServer{address: free}
 	r := newMailRig(t, away.plain())
 	for _, serial := range []authcore.Serial{"KEY-0001", "KEY-0002", "KEY-0003"} {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/sesame-gateway/sesame/authcore"
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 )
 
 // dialTLS opens a connection under that name, for that protocol.
@@ -147,7 +148,7 @@ func TestPlainTextOnTheTLSPort(t *testing.T) {
 // https, and sets no cookie.
 func TestPlainHTTPLeadsToTLS(t *testing.T) {
 	s := startTLS(t)
-	_, plain, _ := net.SplitHostPort(freeAddress(t))
+	_, plain, _ := net.SplitHostPort(porttest.Address(t, "127.0.0.1"))
 	config := bytes.Replace(s.config, []byte(`"http":{`), []byte(`"http":{"http_port":`+plain+`,`), 1)
 	config = bytes.Replace(config, []byte(`"automatic_https":{"disable":true}`), []byte(`"automatic_https":{"disable_certificates":true}`), 1)
 	if err := caddy.Load(config, true); err != nil {

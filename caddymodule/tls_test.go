@@ -19,13 +19,14 @@ import (
 	"time"
 
 	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 )
 
 // startTLS is a gate over https.
 func startTLS(t *testing.T) *testServer {
 	t.Helper()
 	s := &testServer{t: t, dir: t.TempDir(), notes: startEcho(t), seeds: make(map[string]otp.Generator)}
-	_, s.port, _ = net.SplitHostPort(freeAddress(t))
+	_, s.port, _ = net.SplitHostPort(porttest.Address(t, "127.0.0.1"))
 	certificate, key := selfSigned(t, s.dir, "portail.test", "notes.test")
 	s.config = adapt(t, fmt.Sprintf(`{
 	admin off

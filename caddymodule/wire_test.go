@@ -137,17 +137,6 @@ func readLines(tp *textproto.Reader) (lines []string, err error) {
 	}
 }
 
-// freeAddress returns a loopback address nobody listens on.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 // runCaddy runs a config, in JSON, until the test ends. Caddy is global to a
 // process: tests that use it do not run in parallel.
 func runCaddy(t testing.TB, config string) {

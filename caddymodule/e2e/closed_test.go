@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 )
 
 // attempt starts a server that may refuse to start, and tells whether it serves.
@@ -71,8 +73,8 @@ func TestNothingIsServedUnprotected(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &server{t: t, dir: t.TempDir(), app: newEcho(t), other: newEcho(t)}
-			_, s.port, _ = net.SplitHostPort(freeAddress(t))
-			s.admin = freeAddress(t)
+			_, s.port, _ = net.SplitHostPort(porttest.Address(t, "127.0.0.1"))
+			s.admin = porttest.Address(t, "127.0.0.1")
 			s.config = filepath.Join(s.dir, "Caddyfile")
 			serves := s.attempt(t, tt.change(s, s.caddyfile()))
 			if serves != tt.starts {

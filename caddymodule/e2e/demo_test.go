@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 )
 
 // demo is "sesame demo" as a newcomer starts it.
@@ -36,7 +37,7 @@ type demoKey struct {
 
 func startDemo(t *testing.T) *demo {
 	t.Helper()
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), porttest.Address(t, "127.0.0.1")
 	cmd := exec.Command(binary, "sesame", "demo", "--dir", dir, "--listen", address)
 	cmd.Env = append(os.Environ(), "HOME="+dir)
 	stdout, err := cmd.StdoutPipe()

@@ -9,13 +9,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 )
 
 // TestTheExample adapts and validates Caddyfile.example as it stands, and runs
 // it with nothing changed but where it keeps things, where it listens, and whose
 // certificates it uses.
 func TestTheExample(t *testing.T) {
-	s := &server{t: t, dir: t.TempDir(), log: &lockedBuffer{}, admin: freeAddress(t)}
+	s := &server{t: t, dir: t.TempDir(), log: &lockedBuffer{}, admin: porttest.Address(t, "127.0.0.1")}
 	example, err := os.ReadFile("../../Caddyfile.example")
 	if err != nil {
 		t.Fatal(err)
@@ -37,12 +39,12 @@ func TestTheExample(t *testing.T) {
 		t.Errorf("caddy fmt would change the example:\n%s", out)
 	}
 
-	https := portOf(freeAddress(t))
+	https := portOf(porttest.Address(t, "127.0.0.1"))
 	before, after, ok := strings.Cut(string(example), "\n{\n")
 	if !ok {
 		t.Fatal("the example has no global options")
 	}
-	options := "\n{\n\tadmin " + s.admin + "\n\tpersist_config off\n\tlocal_certs\n\tskip_install_trust\n\thttp_port " + portOf(freeAddress(t)) +
+	options := "\n{\n\tadmin " + s.admin + "\n\tpersist_config off\n\tlocal_certs\n\tskip_install_trust\n\thttp_port " + portOf(porttest.Address(t, "127.0.0.1")) +
 		"\n\thttps_port " + https + "\n\tstorage file_system " + s.dir + "\n"
 	text := strings.NewReplacer("/var/lib/sesame", s.dir+"/store", "/etc/sesame/secret", s.dir+"/secret").Replace(after)
 	for _, host := range []string{"portail", "notes", "eleves", "informations"} {

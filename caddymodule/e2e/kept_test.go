@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 )
 
 // movedBinary is the server with a clock that tests can move, built once.
@@ -108,7 +110,7 @@ func newMovedServerBefore(t *testing.T, application http.Handler, more string) (
 	sent = &posts{}
 	app := httptest.NewServer(application)
 	t.Cleanup(app.Close)
-	_, inner, _ := net.SplitHostPort(freeAddress(t))
+	_, inner, _ := net.SplitHostPort(porttest.Address(t, "127.0.0.1"))
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		sent.add(r, body)

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 )
 
 // TestAHundredReloadsUnderLoad reloads while people work in the application and
@@ -132,7 +134,7 @@ func TestOtherProgramsBesideTheServer(t *testing.T) {
 	}
 
 	second := filepath.Join(s.dir, "Second")
-	text := strings.NewReplacer(s.admin, freeAddress(t), "http_port "+s.port, "http_port "+portOf(freeAddress(t)), ":"+s.port, ":"+portOf(freeAddress(t))).Replace(s.caddyfile())
+	text := strings.NewReplacer(s.admin, porttest.Address(t, "127.0.0.1"), "http_port "+s.port, "http_port "+portOf(porttest.Address(t, "127.0.0.1")), ":"+s.port, ":"+portOf(porttest.Address(t, "127.0.0.1"))).Replace(s.caddyfile())
 	s.write(second, text)
 	out, err := s.command("run", "--config", second, "--adapter", "caddyfile")
 	if exited := new(exec.ExitError); !errors.As(err, &exited) || !contains(out, "another server") {

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/sesame-gateway/sesame/authcore/otp"
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 )
 
 // binary is the server, built once.
@@ -144,16 +145,6 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // newServer writes a configuration and starts it: a portal, the application
 // "notes" for teachers with a public corner, the application "autre" for heads.
 func newServer(t *testing.T) *server {
@@ -174,8 +165,8 @@ func newBareServer(t *testing.T, options string) *server {
 func newServerWith(t *testing.T, config func(*server) string) *server {
 	t.Helper()
 	s := &server{t: t, dir: t.TempDir(), log: &lockedBuffer{}, app: newEcho(t), other: newEcho(t), keys: map[string]otp.Generator{}, host: "127.0.0.1"}
-	_, s.port, _ = net.SplitHostPort(freeAddress(t))
-	s.admin = freeAddress(t)
+	_, s.port, _ = net.SplitHostPort(porttest.Address(t, "127.0.0.1"))
+	s.admin = porttest.Address(t, "127.0.0.1")
 	s.config = filepath.Join(s.dir, "Caddyfile")
 	s.write(s.config, config(s))
 	s.start()

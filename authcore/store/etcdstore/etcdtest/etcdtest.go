@@ -20,6 +20,8 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/sesame-gateway/sesame/authcore/porttest"
 )
 
 // patience is how long a cluster may take for what takes seconds.
@@ -69,8 +71,8 @@ func start(t testing.TB, n int, place string, with *tls.Config, args []string) *
 	_, host, _ := strings.Cut(place, "://")
 	var initial []string
 	for i := range n {
-		name, peer := fmt.Sprintf("m%d", i), "http://"+freeAddress(t, "127.0.0.1")
-		_, port, _ := net.SplitHostPort(freeAddress(t, host))
+		name, peer := fmt.Sprintf("m%d", i), "http://"+porttest.Address(t, "127.0.0.1")
+		_, port, _ := net.SplitHostPort(porttest.Address(t, host))
 		m := &Member{t: t, URL: place + ":" + port, tls: with, output: &output{}}
 		m.args = append([]string{binary,
 			"--name", name, "--data-dir", filepath.Join(dir, name),
@@ -197,17 +199,6 @@ func (m *Member) leads() bool {
 	defer cancel()
 	status, err := client.Status(ctx, m.URL)
 	return err == nil && status.Leader == status.Header.MemberId
-}
-
-// freeAddress returns an address of a host on which nobody listens.
-func freeAddress(t testing.TB, host string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 var built struct {
