@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -144,20 +145,25 @@ func TestCopyInUse(t *testing.T) {
 	var used []string
 	var refused error
 	var moved atomic.Bool
+	entered := make(chan struct{})
+	enter := sync.OnceFunc(func() { close(entered) })
 	together(2, func(i int) {
 		if i == 0 {
+			<-entered // by now it is in use
 			defer moved.Store(true)
 			if _, err := b.copyTo(slowly{to}, false); err != nil {
 				t.Error(err)
 			}
 			return
 		}
+		defer enter()
 		for n, over := 0, false; refused == nil && !over; n++ {
 			over = moved.Load() // then this one is the first behind the move, and is refused
 			typed := pin + b.key.Code(b.key.StepAt(b.clock())+otp.Step(n))
 			var r Reply
 			if r, refused = b.Answer(context.Background(), b.Begin(""), PasscodeAnswer{"jdupont", passcode(t, typed)}, Source{}); r.Outcome == Granted {
 				used = append(used, typed)
+				enter()
 			}
 			b.wait(1)
 		}
